@@ -1,0 +1,89 @@
+import ipaddr from 'ipaddr.js';
+
+/** The lowest and highest TCP/UDP port; 0 means "any" to the kernel and is never an address. */
+const PORT_MIN = 1;
+const PORT_MAX = 65_535;
+
+/** An IPv4 or IPv6 address in its one canonical spelling, e.g. `172.17.0.1` or `fd00::1`. */
+export type IpAddress = string & { readonly __brand: 'IpAddress' };
+
+/** A TCP or UDP port, 1–65535. */
+export type Port = number & { readonly __brand: 'Port' };
+
+/** An address and a port; the remote or local side of a connection. */
+export interface SocketAddress {
+  readonly address: IpAddress;
+  readonly port: Port;
+}
+
+export type Protocol = 'tcp' | 'udp';
+
+export type AddressFamily = 4 | 6;
+
+/**
+ * Reads an IPv4 or IPv6 address. An IPv4-mapped IPv6 address (`::ffff:10.0.0.1`) is that IPv4 address,
+ * because a dual-stack listener reports IPv4 peers so and a binding must match them.
+ *
+ * @param text - Four decimal parts or RFC 4291 text; no brackets, zone, prefix length or surrounding space.
+ * @returns The canonical spelling (RFC 5952 for IPv6), or undefined if and only if it is not such an address.
+ *
+ * Pure. Octal, hexadecimal and short IPv4 forms are refused: two readers would disagree on them.
+ *
+ * @see RFC 5952; RFC 6943 section 3.1.1 on the ambiguity of loose IPv4 forms.
+ */
+export function parseIpAddress(text: string): IpAddress | undefined {
+  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text).toString() as IpAddress;
+  if (!text.includes(':') || text.includes('%') || !ipaddr.IPv6.isValid(text)) return undefined;
+  const parsed = ipaddr.IPv6.parse(text);
+  const canonical = parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toString() : parsed.toRFC5952String();
+  return canonical as IpAddress;
+}
+
+/**
+ * Reads a port.
+ *
+ * @param text - Decimal digits without sign, space or leading zero; a number is taken as is.
+ * @returns The port, or undefined if and only if it is not a whole number from 1 to 65535.
+ *
+ * Pure.
+ */
+export function parsePort(text: string | number): Port | undefined {
+  if (typeof text === 'string' && !/^[1-9][0-9]{0,4}$/.test(text)) return undefined;
+  const value = Number(text);
+  return Number.isInteger(value) && value >= PORT_MIN && value <= PORT_MAX ? (value as Port) : undefined;
+}
+
+/** The family of a canonical address. Pure. */
+export function familyOf(address: IpAddress): AddressFamily {
+  return address.includes(':') ? 6 : 4;
+}
+
+/** Whether an address is of the loopback range (127.0.0.0/8 or ::1). Pure. */
+export function isLoopback(address: IpAddress): boolean {
+  return address === '::1' || address.startsWith('127.');
+}
+
+/** Writes `10.0.0.1:80` or `[fd00::1]:80`. Pure; {@link parseSocketAddress} reads it back. */
+export function formatSocketAddress(at: SocketAddress): string {
+  return familyOf(at.address) === 6 ? `[${at.address}]:${at.port}` : `${at.address}:${at.port}`;
+}
+
+/**
+ * Reads `10.0.0.1:80` or `[fd00::1]:80`.
+ *
+ * @param text - An address, a colon and a port; an IPv6 address stands in brackets.
+ * @returns The pair, or undefined if and only if either part is not valid.
+ *
+ * Pure.
+ */
+export function parseSocketAddress(text: string): SocketAddress | undefined {
+  const bracketed = /^\[([^\]]*)\]:([^:]*)$/.exec(text);
+  const plain = /^([^:[\]]*):([^:]*)$/.exec(text);
+  const match = bracketed ?? plain;
+  if (match === null) return undefined;
+  const address = parseIpAddress(match[1] ?? '');
+  const port = parsePort(match[2] ?? '');
+  if (address === undefined || port === undefined) return undefined;
+  if (bracketed !== null && !(match[1] ?? '').includes(':')) return undefined;
+  return { address, port };
+}

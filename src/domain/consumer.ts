@@ -1,0 +1,43 @@
+import type { IpAddress } from './address.ts';
+import type { Descriptor } from './descriptor.ts';
+
+/** The identity of a consumer: the container id, or `static`. */
+export type ConsumerId = string & { readonly __brand: 'ConsumerId' };
+
+/** Any consumer: a static binding may serve whoever arrives [C5]. */
+export type AnyAddress = '*';
+
+/** One address of a consumer on one network. */
+export interface ConsumerAddress {
+  readonly address: IpAddress | AnyAddress;
+  /** The network's name, for people. */
+  readonly network: string;
+  /** Docker's endpoint id: new whenever the address is given anew, so that a reused address is told apart. */
+  readonly endpointId: string;
+}
+
+/** A wish for a binding, and where it was written. */
+export interface WantedBinding {
+  readonly descriptor: Descriptor;
+  /** For messages: "variable BACKEND_DB", "label embassy.backend.db", "option -services". */
+  readonly place: string;
+}
+
+/** Who may use bindings: a running container with its addresses, or the static consumer. */
+export interface Consumer {
+  readonly id: ConsumerId;
+  /** For people, e.g. `web-1`. */
+  readonly name: string;
+  /** When this life of the consumer began; a restart is another life. ISO 8601 with its full precision. */
+  readonly startedAt: string;
+  /** Who owns the network namespace when it is another container's (`container:X`); else undefined. */
+  readonly namespaceOwner: ConsumerId | undefined;
+  readonly addresses: readonly ConsumerAddress[];
+  /** Environment before labels; the order in which they were written within each. */
+  readonly wants: readonly WantedBinding[];
+}
+
+/** Brands a text as a consumer's identity. Pure; for providers. */
+export function consumerId(text: string): ConsumerId {
+  return text as ConsumerId;
+}

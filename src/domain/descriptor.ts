@@ -1,0 +1,226 @@
+import { parsePort } from './address.ts';
+import { parseBalance } from './balance.ts';
+import { parseServiceName, wildcardOffset } from './service-name.ts';
+import type { Port, Protocol } from './address.ts';
+import type { Balance } from './balance.ts';
+import type { Problem } from './result.ts';
+import type { ServiceName } from './service-name.ts';
+
+/** Bounds what one variable can make us read; a real descriptor has less than 200 characters. */
+const DESCRIPTOR_LENGTH_MAX = 4096;
+
+/** The keys this version understands after the port. */
+const KNOWN_KEYS = 'balance';
+
+/** The parsed request text `NAME[tags];PORT…` [C1]. */
+export interface Descriptor {
+  readonly service: ServiceName;
+  /** Sorted and distinct; an endpoint must have every one of them. */
+  readonly tags: readonly string[];
+  readonly port: Port;
+  readonly protocol: Protocol;
+  /** Undefined leaves the choice to the daemon's default. */
+  readonly balance: Balance | undefined;
+}
+
+/** What the chosen discovery and proxier can serve; what they cannot is a problem at its column. */
+export interface DescriptorRules {
+  /** Whether `*` may stand for a path segment (etcd only). */
+  readonly wildcardService: boolean;
+  /** Whether `/udp` can be carried (the nftables proxier only). */
+  readonly udp: boolean;
+}
+
+/**
+ * The answer of {@link parseDescriptor}. A descriptor that can be honoured may still have problems: an
+ * unknown key is reported and ignored, because bad input never stops good input.
+ */
+export type ParsedDescriptor =
+  | { readonly ok: true; readonly value: Descriptor; readonly problems: readonly Problem[] }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** One descriptor of a list, with the 0-based offset at which it stands. */
+export interface DescriptorText {
+  readonly text: string;
+  readonly offset: number;
+}
+
+/**
+ * Reads one descriptor [C1]: `service[tag,tag];port[/tcp|/udp][;key=value]…`.
+ *
+ * @param text - The value of a variable or label; surrounding white space is ignored.
+ * @param place - Where it stands, for the problems ("container web-1, variable BACKEND_DB").
+ * @param rules - What discovery and proxier can serve.
+ * @param offset - Added to every column, when the text is a part of a longer one.
+ * @returns The descriptor with the problems that did not stop it, or all problems that did.
+ *
+ * Pure. {@link formatDescriptor} is its inverse.
+ */
+export function parseDescriptor(
+  text: string,
+  place: string,
+  rules: DescriptorRules,
+  offset = 0,
+): ParsedDescriptor {
+  if (text.length > DESCRIPTOR_LENGTH_MAX) {
+    return {
+      ok: false,
+      problems: [{ place, column: 1, message: `longer than ${DESCRIPTOR_LENGTH_MAX} characters` }],
+    };
+  }
+  const trimmed = text.trim();
+  const start = offset + text.indexOf(trimmed);
+  const fatal: Problem[] = [];
+  const ignored: Problem[] = [];
+  const at = (index: number): number => start + index + 1;
+
+  const head = readHead(trimmed);
+  const service = parseServiceName(head.service);
+  if (service.ok) {
+    const wildcard = wildcardOffset(service.value);
+    if (wildcard !== undefined && !rules.wildcardService) {
+      fatal.push({ place, column: at(wildcard), message: "'*' is understood by etcd only" });
+    }
+  } else {
+    for (const fault of service.faults) fatal.push({ place, column: at(fault.offset), message: fault.message });
+  }
+  for (const fault of head.faults) fatal.push({ place, column: at(fault.offset), message: fault.message });
+
+  const fields = splitFields(trimmed, head.end);
+  const [portField, ...keyFields] = fields;
+  let port: Port | undefined;
+  let protocol: Protocol = 'tcp';
+  if (portField === undefined) {
+    if (head.faults.length === 0) {
+      fatal.push({ place, column: at(trimmed.length), message: "';' and a port must follow the service name" });
+    }
+  } else {
+    const slash = portField.text.indexOf('/');
+    const digits = slash < 0 ? portField.text : portField.text.slice(0, slash);
+    port = parsePort(digits);
+    if (port === undefined) {
+      fatal.push({ place, column: at(portField.offset), message: `'${digits}' is not a port from 1 to 65535` });
+    }
+    const suffix = slash < 0 ? 'tcp' : portField.text.slice(slash + 1);
+    if (suffix === 'udp') {
+      protocol = 'udp';
+      if (!rules.udp) {
+        fatal.push({ place, column: at(portField.offset + slash), message: 'udp is not supported by this proxier' });
+      }
+    } else if (suffix !== 'tcp') {
+      fatal.push({
+        place,
+        column: at(portField.offset + slash),
+        message: `'/${suffix}' is not a protocol (/tcp and /udp are)`,
+      });
+    }
+  }
+
+  let balance: Balance | undefined;
+  const seen = new Set<string>();
+  for (const field of keyFields) {
+    const equals = field.text.indexOf('=');
+    const key = equals < 0 ? field.text : field.text.slice(0, equals);
+    const value = equals < 0 ? '' : field.text.slice(equals + 1);
+    if (seen.has(key)) {
+      ignored.push({ place, column: at(field.offset), message: `'${key}' is given twice; the first is used` });
+      continue;
+    }
+    seen.add(key);
+    if (key !== 'balance') {
+      ignored.push({ place, column: at(field.offset), message: `unknown key '${key}' (known: ${KNOWN_KEYS}); ignored` });
+      continue;
+    }
+    const parsed = parseBalance(value);
+    if (parsed.ok) balance = parsed.value;
+    else ignored.push({ place, column: at(field.offset + equals + 1), message: `${parsed.message}; ignored` });
+  }
+
+  if (fatal.length > 0 || !service.ok || port === undefined) return { ok: false, problems: [...fatal, ...ignored] };
+  const tags = [...new Set(head.tags)].sort();
+  return { ok: true, value: { service: service.value, tags, port, protocol, balance }, problems: ignored };
+}
+
+/** Writes a descriptor in its canonical form, e.g. `/prod/redis[master];6379;balance=round-robin`. Pure. */
+export function formatDescriptor(descriptor: Descriptor): string {
+  const tags = descriptor.tags.length === 0 ? '' : `[${descriptor.tags.join(',')}]`;
+  const protocol = descriptor.protocol === 'udp' ? '/udp' : '';
+  const balance = descriptor.balance === undefined ? '' : `;balance=${descriptor.balance}`;
+  return `${descriptor.service}${tags};${descriptor.port}${protocol}${balance}`;
+}
+
+/**
+ * Splits a list of descriptors (`-services`) at its commas; a comma within brackets separates tags instead.
+ *
+ * @returns The parts in order, empty ones left out, each with its offset in `text`.
+ *
+ * Pure.
+ */
+export function splitDescriptors(text: string): readonly DescriptorText[] {
+  const parts: DescriptorText[] = [];
+  let start = 0;
+  let depth = 0;
+  for (let i = 0; i <= text.length; i += 1) {
+    const character = text[i];
+    if (character === '[') depth = 1;
+    else if (character === ']') depth = 0;
+    if (i < text.length && (character !== ',' || depth === 1)) continue;
+    const part = text.slice(start, i);
+    if (part.trim() !== '') parts.push({ text: part, offset: start });
+    start = i + 1;
+  }
+  return parts;
+}
+
+/** The service name and tags of a descriptor, and the offset just behind them. */
+interface Head {
+  readonly service: string;
+  readonly tags: readonly string[];
+  readonly faults: readonly { readonly offset: number; readonly message: string }[];
+  readonly end: number;
+}
+
+function readHead(text: string): Head {
+  const semicolon = text.indexOf(';');
+  const bracket = text.indexOf('[');
+  if (bracket < 0 || (semicolon >= 0 && semicolon < bracket)) {
+    const end = semicolon < 0 ? text.length : semicolon;
+    return { service: text.slice(0, end), tags: [], faults: [], end };
+  }
+  const service = text.slice(0, bracket);
+  const close = text.indexOf(']', bracket);
+  if (close < 0) {
+    const faults = [{ offset: bracket, message: "'[' has no closing ']'" }];
+    return { service, tags: [], faults, end: text.length };
+  }
+  const faults: { offset: number; message: string }[] = [];
+  const tags: string[] = [];
+  const inside = text.slice(bracket + 1, close);
+  let offset = bracket + 1;
+  for (const raw of inside === '' ? [] : inside.split(',')) {
+    const tag = raw.trim();
+    if (tag === '') faults.push({ offset, message: 'a tag is empty' });
+    else if (/[[\]\p{Cc}]/u.test(tag)) faults.push({ offset, message: `'${tag}' is not a tag` });
+    else tags.push(tag);
+    offset += raw.length + 1;
+  }
+  let end = close + 1;
+  if (end < text.length && text[end] !== ';') {
+    faults.push({ offset: end, message: "';' and a port must follow the tags" });
+    const next = text.indexOf(';', end);
+    end = next < 0 ? text.length : next;
+  }
+  return { service, tags, faults, end };
+}
+
+/** The fields behind the head, without their semicolons; `end` is the offset of the first semicolon. */
+function splitFields(text: string, end: number): readonly DescriptorText[] {
+  const fields: DescriptorText[] = [];
+  let offset = end + 1;
+  if (end >= text.length) return fields;
+  for (const part of text.slice(end + 1).split(';')) {
+    fields.push({ text: part, offset });
+    offset += part.length + 1;
+  }
+  return fields;
+}
