@@ -33,6 +33,7 @@ export default tseslint.config(
       '@typescript-eslint/explicit-function-return-type': ['error', { allowExpressions: true }],
       '@typescript-eslint/prefer-readonly': 'error',
       '@typescript-eslint/no-confusing-void-expression': 'error',
+      '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
       '@typescript-eslint/dot-notation': 'off',
       '@typescript-eslint/require-await': 'off',
       'max-len': ['error', { code: 110, tabWidth: 2, ignoreUrls: true, ignoreRegExpLiterals: true }],

@@ -131,9 +131,8 @@ export class SimClock implements Clock {
       const left = heap[2 * index + 1];
       const right = heap[2 * index + 2];
       if (left === undefined) break;
-      const [child, at] = right !== undefined && before(right, left)
-        ? [right, 2 * index + 2]
-        : [left, 2 * index + 1];
+      const [child, at] =
+        right !== undefined && before(right, left) ? [right, 2 * index + 2] : [left, 2 * index + 1];
       if (before(last, child)) break;
       heap[index] = child;
       index = at;

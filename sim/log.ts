@@ -29,6 +29,8 @@ export class MemoryLog implements Log {
 
   /** The messages of one level, or of all, in order. */
   messages(level?: LogLine['level']): readonly string[] {
-    return this.lines.filter((line) => level === undefined || line.level === level).map((line) => line.message);
+    return this.lines
+      .filter((line) => level === undefined || line.level === level)
+      .map((line) => line.message);
   }
 }

@@ -1,3 +1,4 @@
+import { formatDescriptor } from './descriptor.ts';
 import type { IpAddress, Port, Protocol } from './address.ts';
 import type { AnyAddress, ConsumerId } from './consumer.ts';
 import type { Descriptor } from './descriptor.ts';
@@ -34,9 +35,17 @@ export function bindingId(address: IpAddress | AnyAddress, protocol: Protocol, p
 }
 
 /**
- * Whether two bindings belong to the same life of the same consumer at the same place in the network. Pure.
+ * Whether two bindings of one id are the same: of the same owner, leading to the same service in the same
+ * way. If not, the connections of the old one are closed.
+ *
+ * Pure.
  */
-export function sameOwner(a: Binding, b: Binding): boolean {
+export function sameBinding(a: Binding, b: Binding): boolean {
+  return sameOwner(a, b) && formatDescriptor(a.descriptor) === formatDescriptor(b.descriptor);
+}
+
+/** Whether two bindings belong to the same life of the same consumer at the same place in the network. */
+function sameOwner(a: Binding, b: Binding): boolean {
   return (
     a.owner.consumer === b.owner.consumer &&
     a.owner.startedAt === b.owner.startedAt &&

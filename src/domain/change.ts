@@ -1,7 +1,6 @@
 /** A domain delta: a value that is new or different, or the key of one that is gone. */
 export type Change<K, V> =
-  | { readonly kind: 'upsert'; readonly value: V }
-  | { readonly kind: 'remove'; readonly id: K };
+  { readonly kind: 'upsert'; readonly value: V } | { readonly kind: 'remove'; readonly id: K };
 
 /**
  * Tells what leads from one complete state to another.

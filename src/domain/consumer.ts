@@ -41,3 +41,22 @@ export interface Consumer {
 export function consumerId(text: string): ConsumerId {
   return text as ConsumerId;
 }
+
+/**
+ * Orders two instants as Docker writes them: RFC 3339 in UTC with up to nine digits of fraction, trailing
+ * zeros dropped, which plain text comparison gets wrong.
+ *
+ * @returns Negative, 0 or positive, as for `sort`.
+ *
+ * Pure.
+ */
+export function compareStartedAt(a: string, b: string): number {
+  const [left, right] = [paddedInstant(a), paddedInstant(b)];
+  if (left === right) return 0;
+  return left < right ? -1 : 1;
+}
+
+function paddedInstant(instant: string): string {
+  const [seconds = '', fraction = ''] = instant.replace(/Z$/, '').split('.');
+  return `${seconds}.${fraction.padEnd(9, '0')}`;
+}

@@ -82,7 +82,8 @@ export function parseDescriptor(
       fatal.push({ place, column: at(wildcard), message: "'*' is understood by etcd only" });
     }
   } else {
-    for (const fault of service.faults) fatal.push({ place, column: at(fault.offset), message: fault.message });
+    for (const fault of service.faults)
+      fatal.push({ place, column: at(fault.offset), message: fault.message });
   }
   for (const fault of head.faults) fatal.push({ place, column: at(fault.offset), message: fault.message });
 
@@ -92,20 +93,32 @@ export function parseDescriptor(
   let protocol: Protocol = 'tcp';
   if (portField === undefined) {
     if (head.faults.length === 0) {
-      fatal.push({ place, column: at(trimmed.length), message: "';' and a port must follow the service name" });
+      fatal.push({
+        place,
+        column: at(trimmed.length),
+        message: "';' and a port must follow the service name",
+      });
     }
   } else {
     const slash = portField.text.indexOf('/');
     const digits = slash < 0 ? portField.text : portField.text.slice(0, slash);
     port = parsePort(digits);
     if (port === undefined) {
-      fatal.push({ place, column: at(portField.offset), message: `'${digits}' is not a port from 1 to 65535` });
+      fatal.push({
+        place,
+        column: at(portField.offset),
+        message: `'${digits}' is not a port from 1 to 65535`,
+      });
     }
     const suffix = slash < 0 ? 'tcp' : portField.text.slice(slash + 1);
     if (suffix === 'udp') {
       protocol = 'udp';
       if (!rules.udp) {
-        fatal.push({ place, column: at(portField.offset + slash), message: 'udp is not supported by this proxier' });
+        fatal.push({
+          place,
+          column: at(portField.offset + slash),
+          message: 'udp is not supported by this proxier',
+        });
       }
     } else if (suffix !== 'tcp') {
       fatal.push({
@@ -123,20 +136,30 @@ export function parseDescriptor(
     const key = equals < 0 ? field.text : field.text.slice(0, equals);
     const value = equals < 0 ? '' : field.text.slice(equals + 1);
     if (seen.has(key)) {
-      ignored.push({ place, column: at(field.offset), message: `'${key}' is given twice; the first is used` });
+      ignored.push({
+        place,
+        column: at(field.offset),
+        message: `'${key}' is given twice; the first is used`,
+      });
       continue;
     }
     seen.add(key);
     if (key !== 'balance') {
-      ignored.push({ place, column: at(field.offset), message: `unknown key '${key}' (known: ${KNOWN_KEYS}); ignored` });
+      ignored.push({
+        place,
+        column: at(field.offset),
+        message: `unknown key '${key}' (known: ${KNOWN_KEYS}); ignored`,
+      });
       continue;
     }
     const parsed = parseBalance(value);
     if (parsed.ok) balance = parsed.value;
-    else ignored.push({ place, column: at(field.offset + equals + 1), message: `${parsed.message}; ignored` });
+    else
+      ignored.push({ place, column: at(field.offset + equals + 1), message: `${parsed.message}; ignored` });
   }
 
-  if (fatal.length > 0 || !service.ok || port === undefined) return { ok: false, problems: [...fatal, ...ignored] };
+  if (fatal.length > 0 || !service.ok || port === undefined)
+    return { ok: false, problems: [...fatal, ...ignored] };
   const tags = [...new Set(head.tags)].sort();
   return { ok: true, value: { service: service.value, tags, port, protocol, balance }, problems: ignored };
 }

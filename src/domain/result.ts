@@ -11,8 +11,7 @@ export interface Problem {
 
 /** The answer of a parser: the value, or every problem found, never only the first. */
 export type Result<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problems: readonly Problem[] };
 
 /**
  * Writes a problem as the one line a person reads: `place, column 7: message`.

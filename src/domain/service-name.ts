@@ -24,7 +24,9 @@ export interface ServiceNameFault {
  */
 export function parseServiceName(
   text: string,
-): { readonly ok: true; readonly value: ServiceName } | { readonly ok: false; readonly faults: ServiceNameFault[] } {
+):
+  | { readonly ok: true; readonly value: ServiceName }
+  | { readonly ok: false; readonly faults: ServiceNameFault[] } {
   const faults: ServiceNameFault[] = [];
   const name = text.replace(/(?<=[^/])\/+$/, '');
   if (name === '' || name === '/') faults.push({ offset: 0, message: 'the service name is empty' });
@@ -42,7 +44,8 @@ export function parseServiceName(
     });
   }
   const doubled = name.indexOf('//');
-  if (doubled >= 0) faults.push({ offset: doubled + 1, message: 'a path segment of the service name is empty' });
+  if (doubled >= 0)
+    faults.push({ offset: doubled + 1, message: 'a path segment of the service name is empty' });
   const partial = /[^/]\*|\*[^/]/.exec(name);
   if (partial !== null) {
     faults.push({ offset: name.indexOf('*', partial.index), message: "'*' must be a whole path segment" });

@@ -54,4 +54,3 @@ export class RedirectorError extends Error {
     this.hint = options.hint;
   }
 }
-

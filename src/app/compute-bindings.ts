@@ -1,0 +1,107 @@
+import { bindingId } from '../domain/binding.ts';
+import { compareStartedAt } from '../domain/consumer.ts';
+import type { Binding, BindingId } from '../domain/binding.ts';
+import type { Consumer, ConsumerAddress, WantedBinding } from '../domain/consumer.ts';
+import type { Problem } from '../domain/result.ts';
+
+/** Bindings by id, in the order of ids, and what could not be bound. */
+export interface ComputedBindings {
+  readonly bindings: ReadonlyMap<BindingId, Binding>;
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * Tells which bindings a set of consumers makes.
+ *
+ * Three rules decide between rivals. An address that two lives of the network claim belongs to the later one:
+ * it changed hands, and the earlier claim is what an event we missed left behind [C10]. Among the consumers
+ * of one address (one network namespace) its owner wins, then the earliest started, then the lower id; within
+ * one consumer the first written wins [C2]. The loser is a problem that names both places; it takes over when
+ * the winner goes, because this function is asked again.
+ *
+ * @param consumers - Everyone who can use the network now, also those who want nothing: they too hold
+ *   addresses.
+ * @param maxBindings - The most wishes of one consumer that count [C2].
+ *
+ * Pure; O(n log n) over all wishes and addresses.
+ */
+export function computeBindings(
+  consumers: readonly Consumer[],
+  options: { readonly maxBindings: number },
+): ComputedBindings {
+  const holders = addressHolders(consumers);
+  const bindings = new Map<BindingId, Binding>();
+  const problems: Problem[] = [];
+  for (const consumer of [...consumers].sort(byPrecedence)) {
+    const wants = consumer.wants.slice(0, options.maxBindings);
+    const [firstOver] = consumer.wants.slice(options.maxBindings);
+    if (firstOver !== undefined) {
+      const over = consumer.wants.length - options.maxBindings;
+      const message =
+        `${over} of ${consumer.wants.length} bindings are over the limit of ${options.maxBindings} ` +
+        '(--max-bindings) and left out';
+      problems.push({ place: placeOf(consumer, firstOver), message });
+    }
+    const held = consumer.addresses.filter((at) => holders.get(at.address)?.endpointId === at.endpointId);
+    for (const wanted of wants) {
+      const lostTo = new Set<string>();
+      for (const at of held) {
+        const binding = bind(consumer, at, wanted);
+        const winner = bindings.get(binding.id);
+        if (winner === undefined) bindings.set(binding.id, binding);
+        else lostTo.add(winner.place);
+      }
+      for (const winner of lostTo) {
+        const { port, protocol } = wanted.descriptor;
+        const message = `port ${port}/${protocol} is already bound by ${winner}; this one waits for its end`;
+        problems.push({ place: placeOf(consumer, wanted), message });
+      }
+    }
+  }
+  const sorted = [...bindings].sort(([a], [b]) => (a < b ? -1 : 1));
+  return { bindings: new Map(sorted), problems };
+}
+
+/** Who holds each address: of several lives of the network, the one that started last. */
+function addressHolders(consumers: readonly Consumer[]): ReadonlyMap<string, ConsumerAddress> {
+  const holders = new Map<string, { readonly at: ConsumerAddress; readonly startedAt: string }>();
+  for (const consumer of consumers) {
+    if (consumer.namespaceOwner !== undefined) continue;
+    for (const at of consumer.addresses) {
+      const holder = holders.get(at.address);
+      if (holder === undefined || compareStartedAt(holder.startedAt, consumer.startedAt) < 0) {
+        holders.set(at.address, { at, startedAt: consumer.startedAt });
+      }
+    }
+  }
+  for (const consumer of consumers) {
+    for (const at of consumer.addresses) {
+      if (!holders.has(at.address)) holders.set(at.address, { at, startedAt: consumer.startedAt });
+    }
+  }
+  return new Map([...holders].map(([address, holder]) => [address, holder.at]));
+}
+
+function byPrecedence(a: Consumer, b: Consumer): number {
+  const owner = Number(a.namespaceOwner !== undefined) - Number(b.namespaceOwner !== undefined);
+  if (owner !== 0) return owner;
+  return compareStartedAt(a.startedAt, b.startedAt) || (a.id < b.id ? -1 : 1);
+}
+
+function bind(consumer: Consumer, at: ConsumerAddress, wanted: WantedBinding): Binding {
+  const { port, protocol } = wanted.descriptor;
+  return {
+    id: bindingId(at.address, protocol, port),
+    owner: { consumer: consumer.id, startedAt: consumer.startedAt, endpointId: at.endpointId },
+    address: at.address,
+    port,
+    protocol,
+    descriptor: wanted.descriptor,
+    consumerName: consumer.name,
+    place: placeOf(consumer, wanted),
+  };
+}
+
+function placeOf(consumer: Consumer, wanted: WantedBinding): string {
+  return consumer.id === 'static' ? wanted.place : `container ${consumer.name}, ${wanted.place}`;
+}

@@ -1,0 +1,151 @@
+import { sameBinding } from '../domain/binding.ts';
+import { dialEndpoint } from './dial-endpoint.ts';
+import type { SocketAddress } from '../domain/address.ts';
+import type { Route } from '../domain/route.ts';
+import type { RoutingTable } from '../domain/routing-table.ts';
+import type { AcceptedConnection } from '../ports/connection.ts';
+import type { RefusalReason } from '../ports/metrics.ts';
+import type { Relay } from '../ports/relay.ts';
+import type { DialDependencies } from './dial-endpoint.ts';
+
+/** What a connection's life needs from the proxier that accepted it. */
+export interface LifeDependencies extends DialDependencies {
+  readonly relay: Relay;
+  /** The newest table. */
+  table(): RoutingTable;
+  /** Resolves with the next table; rejects with `signal.reason`. */
+  nextTable(options: { readonly signal: AbortSignal }): Promise<void>;
+}
+
+/** Time limits of a connection's life, in milliseconds. */
+export interface LifeLimits {
+  readonly unknownWaitMs: number;
+  readonly halfCloseTimeoutMs: number;
+}
+
+/** Why a connection was cut by us rather than by its sides. */
+export class ConnectionCut extends Error {
+  override readonly name = 'ConnectionCut';
+}
+
+/**
+ * One accepted connection from lookup to end [C5]: find its route, wait a bounded time while its service is
+ * unknown, dial, relay. It ends refused or relayed, and always gives back what it took.
+ */
+export class ConnectionLife {
+  readonly downstream: AcceptedConnection;
+  readonly destination: SocketAddress | undefined;
+  readonly #dependencies: LifeDependencies;
+  readonly #limits: LifeLimits;
+  readonly #abort = new AbortController();
+  #route: Route | undefined;
+  /** From here on the relay alone knows when the connection has ended. */
+  #relaying = false;
+
+  constructor(
+    dependencies: LifeDependencies,
+    limits: LifeLimits,
+    accepted: { readonly connection: AcceptedConnection; readonly destination: SocketAddress | undefined },
+  ) {
+    this.#dependencies = dependencies;
+    this.#limits = limits;
+    this.downstream = accepted.connection;
+    this.destination = accepted.destination;
+  }
+
+  /** The route it was found; undefined before lookup and when unbound. */
+  get route(): Route | undefined {
+    return this.#route;
+  }
+
+  /** Ends it at once: both sides are reset. */
+  cut(reason: string): void {
+    this.#abort.abort(new ConnectionCut(reason));
+  }
+
+  /** Whether the binding it goes by is still the same in another table [C10]. */
+  holdsIn(table: RoutingTable): boolean {
+    const binding = this.#route?.binding;
+    if (binding === undefined) return true;
+    const next = table.routes.get(binding.id)?.binding;
+    return next !== undefined && sameBinding(binding, next);
+  }
+
+  /**
+   * Lives it to its end. Never rejects; when it resolves, no socket, timer or pick of it is left.
+   *
+   * @returns The reason when it was refused, undefined when it was relayed or cut.
+   */
+  async run(): Promise<RefusalReason | undefined> {
+    const { signal } = this.#abort;
+    void this.downstream.closed.then(() => {
+      if (!this.#relaying) this.cut('the consumer went away');
+    });
+    try {
+      const reason = await this.#dialAndRelay(signal);
+      if (reason !== undefined) this.downstream.reset();
+      return reason;
+    } catch (error) {
+      this.downstream.reset();
+      if (error instanceof ConnectionCut) return undefined;
+      throw error;
+    }
+  }
+
+  async #dialAndRelay(signal: AbortSignal): Promise<RefusalReason | undefined> {
+    const { metrics } = this.#dependencies;
+    const pool = await this.#findPool(signal);
+    if (typeof pool === 'string') return pool;
+    const source = this.downstream.peer.address;
+    const outcome = await dialEndpoint(this.#dependencies, pool, { source, signal });
+    if (outcome.kind === 'refused') return outcome.reason;
+    const { connection, pick } = outcome.dialled;
+    this.#relaying = true;
+    try {
+      const { halfCloseTimeoutMs } = this.#limits;
+      const ended = await this.#dependencies.relay(this.downstream, connection, {
+        halfCloseTimeoutMs,
+        signal,
+      });
+      metrics.connectionEnded(ended.end, ended);
+    } finally {
+      pick.release();
+    }
+    return undefined;
+  }
+
+  /** The known pool of this connection, or why there is none. */
+  async #findPool(
+    signal: AbortSignal,
+  ): Promise<(Route['pool'] & { readonly state: 'known' }) | RefusalReason> {
+    const { clock } = this.#dependencies;
+    const deadlineAtMs = clock.monotonicMs() + this.#limits.unknownWaitMs;
+    while (true) {
+      this.#route = this.#lookup();
+      if (this.#route === undefined) return 'unbound';
+      if (this.#route.pool.state === 'known') return this.#route.pool;
+      const leftMs = deadlineAtMs - clock.monotonicMs();
+      if (leftMs <= 0) return 'unknown';
+      await this.#nextTableWithin(leftMs, signal);
+    }
+  }
+
+  #lookup(): Route | undefined {
+    if (this.destination === undefined) return undefined;
+    return this.#dependencies.table().lookup(this.downstream.peer.address, 'tcp', this.destination.port);
+  }
+
+  async #nextTableWithin(ms: number, signal: AbortSignal): Promise<void> {
+    const wait = new AbortController();
+    const cancel = this.#dependencies.clock.schedule(ms, () => {
+      wait.abort(new Error('waited long enough'));
+    });
+    try {
+      await this.#dependencies.nextTable({ signal: AbortSignal.any([signal, wait.signal]) });
+    } catch (error) {
+      if (signal.aborted || !wait.signal.aborted) throw error;
+    } finally {
+      cancel();
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import type { Consumer } from '../domain/consumer.ts';
+import type { Problem } from '../domain/result.ts';
+import type { ProviderItem } from '../ports/provider.ts';
+
+/** What one provider has told. */
+interface Told {
+  consumers: ReadonlyMap<string, Consumer>;
+  interfaces: readonly string[];
+}
+
+/**
+ * The consumers that the providers tell of, as they stand now. Changed by what providers tell, read by the
+ * sync.
+ */
+export class ConsumerSet {
+  readonly #told = new Map<string, Told>();
+  #revision = 0;
+
+  /** Counts up with each item that may have changed the consumers. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Every consumer of every provider; providers in the order in which they first spoke. */
+  get consumers(): readonly Consumer[] {
+    return [...this.#told.values()].flatMap((told) => [...told.consumers.values()]);
+  }
+
+  /** The interfaces through which consumers' traffic arrives; sorted and distinct. */
+  get interfaces(): readonly string[] {
+    return [...new Set([...this.#told.values()].flatMap((told) => told.interfaces))].sort();
+  }
+
+  /**
+   * Takes what a provider told.
+   *
+   * @returns The problems that came with it.
+   */
+  take(provider: string, item: ProviderItem): readonly Problem[] {
+    switch (item.kind) {
+      case 'snapshot': {
+        const consumers = new Map(item.consumers.map((consumer) => [consumer.id, consumer]));
+        this.#told.set(provider, { consumers, interfaces: item.interfaces });
+        this.#revision += 1;
+        return item.problems;
+      }
+      case 'changes': {
+        const told = this.#told.get(provider) ?? { consumers: new Map<string, Consumer>(), interfaces: [] };
+        const consumers = new Map(told.consumers);
+        for (const change of item.changes) {
+          if (change.kind === 'remove') consumers.delete(change.id);
+          else consumers.set(change.value.id, change.value);
+        }
+        this.#told.set(provider, { consumers, interfaces: told.interfaces });
+        this.#revision += 1;
+        return item.problems;
+      }
+      case 'unreachable':
+        return [];
+    }
+  }
+}

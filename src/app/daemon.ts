@@ -1,0 +1,216 @@
+import { RoutingTable } from '../domain/routing-table.ts';
+import { diff } from '../domain/change.ts';
+import { formatProblem } from '../domain/result.ts';
+import { sameBinding } from '../domain/binding.ts';
+import { computeBindings } from './compute-bindings.ts';
+import { ConsumerSet } from './consumer-set.ts';
+import { computeRoutes, neededPools } from './routing.ts';
+import { Runner } from './runner.ts';
+import { ServiceSet } from './service-set.ts';
+import type { Binding, BindingId } from '../domain/binding.ts';
+import type { Problem } from '../domain/result.ts';
+import type { Provider } from '../ports/provider.ts';
+import type { Proxier } from '../ports/proxier.ts';
+import type { Random } from '../ports/random.ts';
+import type { CaptureKeeper } from './capture-keeper.ts';
+import type { RoutingDefaults } from './routing.ts';
+import type { ServiceSetDependencies } from './service-set.ts';
+
+/** Syncs of a burst are one; a failed one is tried again soon. */
+const SYNC_PACE = { minIntervalMs: 5, retry: { baseMs: 100, capMs: 5_000 }, maxIntervalMs: undefined };
+
+/** What the daemon works with; all of it is closed by whoever made it. */
+export interface DaemonDependencies extends ServiceSetDependencies {
+  readonly random: Random;
+  readonly providers: readonly Provider[];
+  readonly proxier: Proxier;
+  /** Keeps the rules of the capture mode; undefined where no rule is ours to write. */
+  readonly capture: CaptureKeeper | undefined;
+}
+
+/** What the operator chose. */
+export interface DaemonOptions {
+  readonly defaults: RoutingDefaults;
+  readonly maxBindings: number;
+  readonly lossHoldMs: number;
+  /** How long open connections may take to end at stop [C9]. */
+  readonly drainMs: number;
+  /** Ends with {@link SourceUnreachable} instead of waiting for a provider or discovery that is away. */
+  readonly failFast: boolean;
+}
+
+/** Thrown when a provider or discovery could not be asked at start and `failFast` was chosen. */
+export class SourceUnreachable extends Error {
+  override readonly name = 'SourceUnreachable';
+}
+
+/**
+ * The daemon: listens to providers and discoveries, and keeps proxier and rules as they should be. Every
+ * outside event only marks work; one sync computes everything anew from what is known.
+ */
+export class Daemon {
+  readonly #dependencies: DaemonDependencies;
+  readonly #options: DaemonOptions;
+  readonly #consumers = new ConsumerSet();
+  readonly #services: ServiceSet;
+  readonly #runner: Runner;
+  readonly #unanswered: Set<string>;
+  readonly #failure = Promise.withResolvers<never>();
+  #consumersRevision = 0;
+  #bindings: ReadonlyMap<BindingId, Binding> = new Map();
+  #saidProblems: ReadonlySet<string> = new Set();
+  #table = new RoutingTable(0, new Map());
+
+  constructor(dependencies: DaemonDependencies, options: DaemonOptions) {
+    this.#dependencies = dependencies;
+    this.#options = options;
+    this.#runner = new Runner(dependencies, SYNC_PACE);
+    this.#unanswered = new Set(dependencies.providers.map((provider) => provider.name));
+    this.#failure.promise.catch(() => undefined);
+    this.#services = new ServiceSet(dependencies, {
+      lossHoldMs: options.lossHoldMs,
+      onChange: () => {
+        this.#afterDiscovery();
+      },
+      onFailure: (error) => {
+        this.#failure.reject(error);
+      },
+    });
+  }
+
+  /** The newest table, for people and checkers. */
+  get table(): RoutingTable {
+    return this.#table;
+  }
+
+  /** The services somebody needs, for people and checkers. */
+  get services(): ServiceSet {
+    return this.#services;
+  }
+
+  /** What the providers told, for checkers. */
+  get consumers(): ConsumerSet {
+    return this.#consumers;
+  }
+
+  /**
+   * Runs until told to stop, then stops in order [C9]: rules first, so that no new connection is led here;
+   * then the listeners; then open connections get their time.
+   *
+   * @param stop - Ends it in order.
+   * @param abort - Ends the drain: what is open is cut at once.
+   * @throws {SourceUnreachable} See `failFast`. Everything is stopped then, too.
+   */
+  async run(options: { readonly stop: AbortSignal; readonly abort: AbortSignal }): Promise<void> {
+    const { log, capture, proxier, providers } = this.#dependencies;
+    const ending = new AbortController();
+    const { signal } = ending;
+    const stopped = new Promise<void>((resolve) => {
+      if (options.stop.aborted) resolve();
+      const stop = (): void => {
+        resolve();
+      };
+      options.stop.addEventListener('abort', stop, { once: true });
+    });
+    const captured = capture?.run({ signal }) ?? Promise.resolve();
+    const work = [
+      ...providers.map(async (provider) => this.#follow(provider, signal)),
+      this.#runner.run(async () => this.#sync(), {
+        signal,
+        onFailure: (error) => {
+          this.#dependencies.metrics.syncFailed();
+          log.error(`the proxier did not take the routes (${String(error)}); trying again`);
+        },
+      }),
+    ];
+    try {
+      await Promise.race([
+        stopped,
+        this.#failure.promise,
+        captured.then(async () => stopped),
+        Promise.all(work),
+      ]);
+    } finally {
+      ending.abort();
+      await Promise.allSettled([captured]);
+      await capture?.cleanup();
+      const cut = await proxier.drain(this.#options.drainMs, { signal: options.abort });
+      if (cut > 0) log.warn(`${cut} open connections were cut after the drain (--drain)`);
+      await Promise.allSettled(work);
+      await this.#services.close();
+    }
+  }
+
+  async #follow(provider: Provider, signal: AbortSignal): Promise<void> {
+    const { log, capture } = this.#dependencies;
+    let away = false;
+    for await (const item of provider.watch({ signal })) {
+      if (item.kind === 'unreachable') {
+        log.warn(`${provider.name} cannot be asked (${item.reason}); what it told stays, trying again`);
+        away = true;
+        this.#failFast(
+          this.#unanswered.has(provider.name),
+          `${provider.name} cannot be asked: ${item.reason}`,
+        );
+        continue;
+      }
+      if (away) log.info(`${provider.name} answers again`);
+      away = false;
+      this.#unanswered.delete(provider.name);
+      for (const problem of this.#consumers.take(provider.name, item)) log.warn(formatProblem(problem));
+      capture?.setInterfaces(this.#consumers.interfaces);
+      this.#runner.mark();
+    }
+  }
+
+  #afterDiscovery(): void {
+    for (const watch of this.#services.watches) {
+      const away = watch.status === 'unreachable' || watch.status === 'forbidden';
+      this.#failFast(
+        away && watch.endpoints === undefined,
+        `the endpoints of ${watch.service} cannot be had (${watch.status})`,
+      );
+    }
+    this.#runner.mark();
+  }
+
+  #failFast(unreachable: boolean, reason: string): void {
+    if (unreachable && this.#options.failFast) this.#failure.reject(new SourceUnreachable(reason));
+  }
+
+  /** Everything anew from what is known; the only writer of the table. */
+  async #sync(): Promise<void> {
+    const { maxBindings, defaults } = this.#options;
+    if (this.#consumersRevision !== this.#consumers.revision) {
+      this.#consumersRevision = this.#consumers.revision;
+      const { bindings, problems } = computeBindings(this.#consumers.consumers, { maxBindings });
+      this.#services.need(neededPools(bindings.values(), defaults));
+      this.#report(bindings, problems);
+      this.#bindings = bindings;
+    }
+    const snapshotOf = this.#services.snapshotOf.bind(this.#services);
+    this.#table = computeRoutes(this.#table.version + 1, this.#bindings, snapshotOf, defaults);
+    await this.#dependencies.proxier.sync(this.#table);
+  }
+
+  #report(bindings: ReadonlyMap<BindingId, Binding>, problems: readonly Problem[]): void {
+    const { log } = this.#dependencies;
+    for (const change of diff(this.#bindings, bindings, sameBinding)) {
+      if (change.kind === 'remove') {
+        const old = this.#bindings.get(change.id);
+        if (old !== undefined) log.info(`unbound ${inWords(old)}`);
+      } else {
+        const verb = this.#bindings.has(change.value.id) ? 'rebound' : 'bound';
+        log.info(`${verb} ${inWords(change.value)}`, { place: change.value.place });
+      }
+    }
+    const lines = new Set(problems.map(formatProblem));
+    for (const line of lines) if (!this.#saidProblems.has(line)) log.warn(line);
+    this.#saidProblems = lines;
+  }
+}
+
+function inWords(binding: Binding): string {
+  const who = binding.address === '*' ? 'any consumer' : `${binding.consumerName} (${binding.address})`;
+  return `${who}: port ${binding.port}/${binding.protocol} → ${binding.descriptor.service}`;
+}

@@ -1,0 +1,72 @@
+import { formatSocketAddress } from '../domain/address.ts';
+import { endpointKey } from '../domain/endpoint.ts';
+import { DialError } from '../ports/dialer.ts';
+import type { IpAddress } from '../domain/address.ts';
+import type { Pick, PoolSnapshot } from '../domain/route.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Connection } from '../ports/connection.ts';
+import type { Dialer } from '../ports/dialer.ts';
+import type { Log } from '../ports/log.ts';
+import type { Metrics } from '../ports/metrics.ts';
+
+/** Time limits of the attempts of one connection [C5]: a little for the first, more for the last. */
+const ATTEMPT_TIMEOUTS_MS = [2_000, 4_000, 8_000] as const;
+
+/** The time limit where there is a single endpoint, and so a single attempt [C5]. */
+const ONLY_ATTEMPT_TIMEOUT_MS = 8_000;
+
+/** A dialled endpoint: the connection to it and the pick to give back. */
+export interface Dialled {
+  readonly connection: Connection;
+  readonly pick: Pick;
+}
+
+/** How dialling went. */
+export type DialOutcome =
+  | { readonly kind: 'dialled'; readonly dialled: Dialled }
+  | { readonly kind: 'refused'; readonly reason: 'no endpoint' | 'all dials failed' };
+
+/** What dialling works with. */
+export interface DialDependencies {
+  readonly clock: Clock;
+  readonly dialer: Dialer;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/**
+ * Picks and dials until an endpoint answers: at most three attempts, each endpoint at most once [C5, P36].
+ *
+ * @param pool - The snapshot the connection was routed by; endpoints that come later are not considered.
+ * @param signal - Gives up: rejects with `signal.reason`, and the pick is given back.
+ *
+ * A pick is given back here unless it is returned as dialled.
+ */
+export async function dialEndpoint(
+  dependencies: DialDependencies,
+  pool: PoolSnapshot & { readonly state: 'known' },
+  options: { readonly source: IpAddress; readonly signal: AbortSignal },
+): Promise<DialOutcome> {
+  const { clock, dialer, log, metrics } = dependencies;
+  const { source, signal } = options;
+  const single = pool.endpoints.length === 1;
+  const timeouts = single ? [ONLY_ATTEMPT_TIMEOUT_MS] : ATTEMPT_TIMEOUTS_MS;
+  const tried = new Set<string>();
+  for (const timeoutMs of timeouts) {
+    const pick = pool.picker.pick({ tried, source });
+    if (pick === undefined) break;
+    tried.add(endpointKey(pick.endpoint));
+    const startedAtMs = clock.monotonicMs();
+    try {
+      const connection = await dialer.dial(pick.endpoint, { timeoutMs, signal });
+      metrics.dialSucceeded(clock.monotonicMs() - startedAtMs);
+      return { kind: 'dialled', dialled: { connection, pick } };
+    } catch (error) {
+      pick.release();
+      if (!(error instanceof DialError)) throw error;
+      metrics.dialFailed();
+      log.debug(`endpoint ${formatSocketAddress(pick.endpoint)} of ${pool.key.service}: ${error.message}`);
+    }
+  }
+  return { kind: 'refused', reason: tried.size === 0 ? 'no endpoint' : 'all dials failed' };
+}

@@ -1,0 +1,189 @@
+import { diff } from '../domain/change.ts';
+import { formatSocketAddress } from '../domain/address.ts';
+import { formatProblem } from '../domain/result.ts';
+import { sameEndpoint } from '../domain/endpoint.ts';
+import type { Change } from '../domain/change.ts';
+import type { Endpoint, EndpointId } from '../domain/endpoint.ts';
+import type { Problem } from '../domain/result.ts';
+import type { ServiceName } from '../domain/service-name.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Discovery, DiscoveryItem } from '../ports/discovery.ts';
+import type { Log } from '../ports/log.ts';
+import type { Metrics } from '../ports/metrics.ts';
+
+/** How the source of a service answers; what was known is kept in every state. */
+export type SourceStatus = 'pending' | 'answering' | 'unreachable' | 'forbidden';
+
+/** What a service watch works with. */
+export interface ServiceWatchDependencies {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly discovery: Discovery;
+}
+
+/**
+ * The one watch of a service, however many pools and bindings use it. It keeps the last known good endpoints
+ * through every outage, and believes a loss only with evidence or after a hold.
+ */
+export class ServiceWatch {
+  readonly service: ServiceName;
+  readonly #dependencies: ServiceWatchDependencies;
+  readonly #lossHoldMs: number;
+  readonly #onChange: () => void;
+  /** Endpoints missing from an answer that proves nothing [C7], each with the cancellation of its hold. */
+  readonly #suspected = new Map<EndpointId, () => void>();
+  #endpoints: ReadonlyMap<EndpointId, Endpoint> | undefined;
+  #status: SourceStatus = 'pending';
+
+  /**
+   * @param onChange - Called after `endpoints` or `status` changed; only marks work.
+   */
+  constructor(
+    dependencies: ServiceWatchDependencies,
+    options: { readonly service: ServiceName; readonly lossHoldMs: number; readonly onChange: () => void },
+  ) {
+    this.#dependencies = dependencies;
+    this.service = options.service;
+    this.#lossHoldMs = options.lossHoldMs;
+    this.#onChange = options.onChange;
+  }
+
+  /** The endpoints by id; undefined while nothing was heard yet (unknown is not empty). */
+  get endpoints(): ReadonlyMap<EndpointId, Endpoint> | undefined {
+    return this.#endpoints;
+  }
+
+  get status(): SourceStatus {
+    return this.#status;
+  }
+
+  /** The count of endpoints kept although an answer lacked them. */
+  get suspectedLosses(): number {
+    return this.#suspected.size;
+  }
+
+  /** Watches until aborted; resolves then, with every hold released. */
+  async run(options: { readonly signal: AbortSignal }): Promise<void> {
+    try {
+      for await (const item of this.#dependencies.discovery.watch(this.service, options)) this.#take(item);
+    } finally {
+      for (const cancel of this.#suspected.values()) cancel();
+      this.#suspected.clear();
+    }
+  }
+
+  #take(item: DiscoveryItem): void {
+    switch (item.kind) {
+      case 'snapshot':
+        this.#takeSnapshot(item);
+        break;
+      case 'changes':
+        this.#reportProblems(item.problems);
+        this.#apply(item.changes, item.revision);
+        this.#setStatus('answering');
+        break;
+      case 'unreachable':
+      case 'forbidden':
+        this.#dependencies.metrics.discoveryFailed();
+        this.#reportOutage(item.kind, item.reason);
+        this.#setStatus(item.kind);
+        break;
+    }
+    this.#onChange();
+  }
+
+  #takeSnapshot(item: DiscoveryItem & { readonly kind: 'snapshot' }): void {
+    this.#reportProblems(item.problems);
+    const next = new Map(item.endpoints.map((endpoint) => [endpoint.id, endpoint]));
+    for (const id of next.keys()) this.#trust(id);
+    const changes = diff(this.#endpoints ?? new Map<EndpointId, Endpoint>(), next, sameEndpoint);
+    const believed: Change<EndpointId, Endpoint>[] = [];
+    for (const change of changes) {
+      if (change.kind === 'remove' && item.evidence === 'hearsay') this.#suspect(change.id);
+      else believed.push(change);
+    }
+    const first = this.#endpoints === undefined;
+    this.#setStatus('answering');
+    if (first) this.#learn(next, item.revision);
+    else this.#apply(believed, item.revision);
+  }
+
+  /** The first answer: one line for the whole service. */
+  #learn(endpoints: ReadonlyMap<EndpointId, Endpoint>, revision: string): void {
+    this.#endpoints = endpoints;
+    const { log, discovery } = this.#dependencies;
+    const list = [...endpoints.values()].map(formatSocketAddress).slice(0, 5).join(', ');
+    const more = endpoints.size > 5 ? ', …' : '';
+    const found =
+      endpoints.size === 0 ? 'has no endpoint yet' : `has ${count(endpoints.size)}: ${list}${more}`;
+    log.info(`service ${this.service} ${found}`, { discovery: discovery.name, revision });
+  }
+
+  #apply(changes: readonly Change<EndpointId, Endpoint>[], revision: string): void {
+    const next = new Map(this.#endpoints);
+    const { log, discovery } = this.#dependencies;
+    for (const change of changes) {
+      const id = change.kind === 'remove' ? change.id : change.value.id;
+      this.#trust(id);
+      const old = next.get(id);
+      if (change.kind === 'remove') next.delete(id);
+      else next.set(id, change.value);
+      const endpoint = change.kind === 'remove' ? old : change.value;
+      if (endpoint === undefined) continue;
+      const verb = change.kind === 'remove' ? 'lost' : old === undefined ? 'gained' : 'changed';
+      const what = `${verb} ${formatSocketAddress(endpoint)}; ${count(next.size)} now`;
+      log.info(`service ${this.service} ${what}`, { discovery: discovery.name, revision });
+    }
+    this.#endpoints = next;
+  }
+
+  #suspect(id: EndpointId): void {
+    if (this.#suspected.has(id)) return;
+    const endpoint = this.#endpoints?.get(id);
+    if (endpoint === undefined) return;
+    const { log, discovery, clock } = this.#dependencies;
+    log.warn(
+      `service ${this.service}: ${formatSocketAddress(endpoint)} is missing from an answer ` +
+        `that proves nothing; kept for ${this.#lossHoldMs / 1000} s (--loss-hold)`,
+      { discovery: discovery.name },
+    );
+    const cancel = clock.schedule(this.#lossHoldMs, () => {
+      this.#apply([{ kind: 'remove', id }], 'hold ended');
+      this.#onChange();
+    });
+    this.#suspected.set(id, cancel);
+  }
+
+  /** Ends the suspicion of one endpoint, because it was seen or is surely gone. */
+  #trust(id: EndpointId): void {
+    this.#suspected.get(id)?.();
+    this.#suspected.delete(id);
+  }
+
+  #setStatus(status: SourceStatus): void {
+    const { log, discovery } = this.#dependencies;
+    if (status === 'answering' && (this.#status === 'unreachable' || this.#status === 'forbidden')) {
+      log.info(`${discovery.name} answers again for service ${this.service}`);
+    }
+    this.#status = status;
+  }
+
+  #reportOutage(kind: 'unreachable' | 'forbidden', reason: string): void {
+    if (this.#status === kind) return;
+    const { log, discovery } = this.#dependencies;
+    const kept =
+      this.#endpoints === undefined ? 'nothing is known yet' : `keeping ${count(this.#endpoints.size)}`;
+    const what = kind === 'forbidden' ? 'refuses to tell' : 'cannot tell';
+    log.warn(`${discovery.name} ${what} the endpoints of ${this.service} (${reason}); ${kept}, trying again`);
+  }
+
+  #reportProblems(problems: readonly Problem[]): void {
+    const { log, discovery } = this.#dependencies;
+    for (const problem of problems) log.warn(`${discovery.name}: ${formatProblem(problem)}`);
+  }
+}
+
+function count(endpoints: number): string {
+  return endpoints === 1 ? '1 endpoint' : `${endpoints} endpoints`;
+}

@@ -1,0 +1,152 @@
+import { RoutingTable } from '../domain/routing-table.ts';
+import { ConnectionLife } from './connection-life.ts';
+import { ListenerSet } from './listener-set.ts';
+import { RefusalLog } from './refusal-log.ts';
+import type { SocketAddress } from '../domain/address.ts';
+import type { AcceptedConnection } from '../ports/connection.ts';
+import type { Listener } from '../ports/listener.ts';
+import type { RefusalReason } from '../ports/metrics.ts';
+import type { Proxier } from '../ports/proxier.ts';
+import type { Relay } from '../ports/relay.ts';
+import type { LifeDependencies, LifeLimits } from './connection-life.ts';
+import type { DialDependencies } from './dial-endpoint.ts';
+import type { ListenPlan } from './listener-set.ts';
+
+/** What the userspace proxier works with. */
+export interface UserspaceDependencies extends DialDependencies {
+  readonly listener: Listener;
+  readonly relay: Relay;
+}
+
+/** Its limits. */
+export interface UserspaceOptions extends LifeLimits {
+  readonly listen: ListenPlan;
+  /** The most connections at once, waiting and dialling ones included. */
+  readonly maxConnections: number;
+}
+
+/**
+ * Carries traffic by relaying it: accepts at its listeners, finds each connection's binding by who it comes
+ * from and where it meant to go, and lives its life.
+ */
+export class UserspaceProxier implements Proxier {
+  readonly #dependencies: UserspaceDependencies;
+  readonly #options: UserspaceOptions;
+  readonly #listeners: ListenerSet;
+  readonly #refusals: RefusalLog;
+  readonly #lives = new Set<ConnectionLife>();
+  readonly #waiting = new Set<() => void>();
+  readonly #lifeDependencies: LifeDependencies;
+  #idle: (() => void) | undefined;
+  #table = new RoutingTable(0, new Map());
+
+  constructor(dependencies: UserspaceDependencies, options: UserspaceOptions) {
+    this.#dependencies = dependencies;
+    this.#options = options;
+    this.#refusals = new RefusalLog(dependencies);
+    this.#lifeDependencies = {
+      ...dependencies,
+      table: () => this.#table,
+      nextTable: async (wait) => this.#nextTable(wait.signal),
+    };
+    this.#listeners = new ListenerSet(dependencies, options.listen, (connection, destination) => {
+      void this.#serve(connection, destination);
+    });
+  }
+
+  /** The count of open connections, waiting and dialling ones included. */
+  get openConnections(): number {
+    return this.#lives.size;
+  }
+
+  /**
+   * Opens the listeners that don't depend on bindings.
+   *
+   * @throws {ListenError} One of them cannot be opened; none is left open then.
+   */
+  async open(): Promise<void> {
+    await this.#listeners.open();
+  }
+
+  async sync(table: RoutingTable): Promise<void> {
+    this.#table = table;
+    for (const life of this.#lives) {
+      if (!life.holdsIn(table)) life.cut('its binding is gone');
+    }
+    for (const wake of [...this.#waiting]) wake();
+    await this.#listeners.sync(table);
+  }
+
+  async drain(deadlineMs: number, options: { readonly signal: AbortSignal }): Promise<number> {
+    await this.#listeners.close();
+    if (this.#lives.size === 0) return 0;
+    await new Promise<void>((resolve) => {
+      const finish = (): void => {
+        cancel();
+        options.signal.removeEventListener('abort', finish);
+        this.#idle = undefined;
+        resolve();
+      };
+      const cancel = this.#dependencies.clock.schedule(deadlineMs, finish);
+      options.signal.addEventListener('abort', finish, { once: true });
+      this.#idle = finish;
+      if (options.signal.aborted) finish();
+    });
+    const cut = this.#lives.size;
+    for (const life of this.#lives) life.cut('the daemon stops');
+    return cut;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#listeners.close();
+    for (const life of this.#lives) life.cut('the daemon stops');
+  }
+
+  async #serve(connection: AcceptedConnection, destination: SocketAddress | undefined): Promise<void> {
+    const { metrics } = this.#dependencies;
+    metrics.connectionAccepted();
+    const life = new ConnectionLife(this.#lifeDependencies, this.#options, { connection, destination });
+    if (this.#lives.size >= this.#options.maxConnections) {
+      metrics.limitReached('max-connections');
+      connection.reset();
+      this.#refuse(life, 'limit');
+      return;
+    }
+    this.#lives.add(life);
+    try {
+      const refused = await life.run();
+      if (refused !== undefined) this.#refuse(life, refused);
+    } catch (error) {
+      this.#dependencies.log.error(`a connection failed in an unforeseen way: ${String(error)}`);
+    } finally {
+      this.#lives.delete(life);
+      if (this.#lives.size === 0) this.#idle?.();
+    }
+  }
+
+  async #nextTable(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    await new Promise<void>((resolve, reject) => {
+      const leave = (): void => {
+        this.#waiting.delete(wake);
+        signal.removeEventListener('abort', abort);
+      };
+      const wake = (): void => {
+        leave();
+        resolve();
+      };
+      const abort = (): void => {
+        leave();
+        reject(signal.reason as Error);
+      };
+      this.#waiting.add(wake);
+      signal.addEventListener('abort', abort, { once: true });
+    });
+  }
+
+  #refuse(life: ConnectionLife, reason: RefusalReason): void {
+    const { destination, route } = life;
+    this.#dependencies.metrics.connectionRefused(reason);
+    this.#refusals.say({ source: life.downstream.peer.address, destination, reason, route });
+  }
+}

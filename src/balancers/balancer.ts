@@ -1,0 +1,19 @@
+import type { Endpoint } from '../domain/endpoint.ts';
+import type { Picker } from '../domain/route.ts';
+
+/**
+ * The stateful policy of one pool. It is told each new set of endpoints and answers with the picker that
+ * connections read; what must outlive a change of endpoints (turn, open connections) it keeps itself.
+ */
+export interface Balancer {
+  /**
+   * Takes a new set of endpoints.
+   *
+   * @param endpoints - Distinct and sorted by `endpointKey`; may be empty.
+   * @returns The picker of exactly this set. Earlier pickers stay valid for picks in flight, and what they
+   *   lent is given back to the same books.
+   *
+   * O(endpoints · log) at worst; called once per change of the pool, never per connection.
+   */
+  update(endpoints: readonly Endpoint[]): Picker;
+}
