@@ -34,6 +34,8 @@ export type AddressFamily = 4 | 6;
 export function parseIpAddress(text: string): IpAddress | undefined {
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text).toString() as IpAddress;
   if (!text.includes(':') || text.includes('%') || !ipaddr.IPv6.isValid(text)) return undefined;
+  const embedded = text.slice(text.lastIndexOf(':') + 1);
+  if (embedded.includes('.') && !ipaddr.IPv4.isValidFourPartDecimal(embedded)) return undefined;
   const parsed = ipaddr.IPv6.parse(text);
   const canonical = parsed.isIPv4MappedAddress()
     ? parsed.toIPv4Address().toString()

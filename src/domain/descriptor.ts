@@ -63,105 +63,31 @@ export function parseDescriptor(
   offset = 0,
 ): ParsedDescriptor {
   if (text.length > DESCRIPTOR_LENGTH_MAX) {
-    return {
-      ok: false,
-      problems: [{ place, column: 1, message: `longer than ${DESCRIPTOR_LENGTH_MAX} characters` }],
-    };
+    const message = `longer than ${DESCRIPTOR_LENGTH_MAX} characters`;
+    return { ok: false, problems: [{ place, column: offset + 1, message }] };
   }
   const trimmed = text.trim();
   const start = offset + text.indexOf(trimmed);
-  const fatal: Problem[] = [];
-  const ignored: Problem[] = [];
-  const at = (index: number): number => start + index + 1;
+  const problemsOf = (faults: readonly Fault[]): Problem[] =>
+    faults.map((fault) => ({ place, column: start + fault.offset + 1, message: fault.message }));
 
   const head = readHead(trimmed);
-  const service = parseServiceName(head.service);
-  if (service.ok) {
-    const wildcard = wildcardOffset(service.value);
-    if (wildcard !== undefined && !rules.wildcardService) {
-      fatal.push({ place, column: at(wildcard), message: "'*' is understood by etcd only" });
-    }
-  } else {
-    for (const fault of service.faults)
-      fatal.push({ place, column: at(fault.offset), message: fault.message });
-  }
-  for (const fault of head.faults) fatal.push({ place, column: at(fault.offset), message: fault.message });
+  const service = readService(head.service, rules);
+  const [portField, ...keyFields] = splitFields(trimmed, head.end);
+  const port = portField === undefined ? missingPort(trimmed, head) : readPort(portField, rules);
+  const keys = readKeys(keyFields);
 
-  const fields = splitFields(trimmed, head.end);
-  const [portField, ...keyFields] = fields;
-  let port: Port | undefined;
-  let protocol: Protocol = 'tcp';
-  if (portField === undefined) {
-    if (head.faults.length === 0) {
-      fatal.push({
-        place,
-        column: at(trimmed.length),
-        message: "';' and a port must follow the service name",
-      });
-    }
-  } else {
-    const slash = portField.text.indexOf('/');
-    const digits = slash < 0 ? portField.text : portField.text.slice(0, slash);
-    port = parsePort(digits);
-    if (port === undefined) {
-      fatal.push({
-        place,
-        column: at(portField.offset),
-        message: `'${digits}' is not a port from 1 to 65535`,
-      });
-    }
-    const suffix = slash < 0 ? 'tcp' : portField.text.slice(slash + 1);
-    if (suffix === 'udp') {
-      protocol = 'udp';
-      if (!rules.udp) {
-        fatal.push({
-          place,
-          column: at(portField.offset + slash),
-          message: 'udp is not supported by this proxier',
-        });
-      }
-    } else if (suffix !== 'tcp') {
-      fatal.push({
-        place,
-        column: at(portField.offset + slash),
-        message: `'/${suffix}' is not a protocol (/tcp and /udp are)`,
-      });
-    }
-  }
-
-  let balance: Balance | undefined;
-  const seen = new Set<string>();
-  for (const field of keyFields) {
-    const equals = field.text.indexOf('=');
-    const key = equals < 0 ? field.text : field.text.slice(0, equals);
-    const value = equals < 0 ? '' : field.text.slice(equals + 1);
-    if (seen.has(key)) {
-      ignored.push({
-        place,
-        column: at(field.offset),
-        message: `'${key}' is given twice; the first is used`,
-      });
-      continue;
-    }
-    seen.add(key);
-    if (key !== 'balance') {
-      ignored.push({
-        place,
-        column: at(field.offset),
-        message: `unknown key '${key}' (known: ${KNOWN_KEYS}); ignored`,
-      });
-      continue;
-    }
-    const parsed = parseBalance(value);
-    if (parsed.ok) balance = parsed.value;
-    else
-      ignored.push({ place, column: at(field.offset + equals + 1), message: `${parsed.message}; ignored` });
-  }
-
-  if (fatal.length > 0 || !service.ok || port === undefined)
+  const fatal = problemsOf([...service.faults, ...head.faults, ...port.faults]);
+  const ignored = problemsOf(keys.faults);
+  if (fatal.length > 0 || service.value === undefined || port.value === undefined) {
     return { ok: false, problems: [...fatal, ...ignored] };
+  }
   const tags = [...new Set(head.tags)].sort();
-  return { ok: true, value: { service: service.value, tags, port, protocol, balance }, problems: ignored };
+  return {
+    ok: true,
+    value: { service: service.value, tags, ...port.value, ...keys.value },
+    problems: ignored,
+  };
 }
 
 /** Writes a descriptor in its canonical form, e.g. `/prod/redis[master];6379;balance=round-robin`. Pure. */
@@ -195,11 +121,23 @@ export function splitDescriptors(text: string): readonly DescriptorText[] {
   return parts;
 }
 
+/** What is wrong with a part of a descriptor, at a 0-based offset into the trimmed text. */
+interface Fault {
+  readonly offset: number;
+  readonly message: string;
+}
+
+/** What was read of a part; undefined when it cannot be used. */
+interface Read<T> {
+  readonly value: T;
+  readonly faults: readonly Fault[];
+}
+
 /** The service name and tags of a descriptor, and the offset just behind them. */
 interface Head {
   readonly service: string;
   readonly tags: readonly string[];
-  readonly faults: readonly { readonly offset: number; readonly message: string }[];
+  readonly faults: readonly Fault[];
   readonly end: number;
 }
 
@@ -216,7 +154,7 @@ function readHead(text: string): Head {
     const faults = [{ offset: bracket, message: "'[' has no closing ']'" }];
     return { service, tags: [], faults, end: text.length };
   }
-  const faults: { offset: number; message: string }[] = [];
+  const faults: Fault[] = [];
   const tags: string[] = [];
   const inside = text.slice(bracket + 1, close);
   let offset = bracket + 1;
@@ -234,6 +172,71 @@ function readHead(text: string): Head {
     end = next < 0 ? text.length : next;
   }
   return { service, tags, faults, end };
+}
+
+function readService(text: string, rules: DescriptorRules): Read<ServiceName | undefined> {
+  const service = parseServiceName(text);
+  if (!service.ok) return { value: undefined, faults: service.faults };
+  const wildcard = wildcardOffset(service.value);
+  if (wildcard === undefined || rules.wildcardService) return { value: service.value, faults: [] };
+  return { value: undefined, faults: [{ offset: wildcard, message: "'*' is understood by etcd only" }] };
+}
+
+/** The port that is not there; an unclosed bracket has swallowed it, and is fault enough. */
+function missingPort(text: string, head: Head): Read<undefined> {
+  const fault = { offset: text.length, message: "';' and a port must follow the service name" };
+  return { value: undefined, faults: head.faults.length === 0 ? [fault] : [] };
+}
+
+function readPort(
+  field: DescriptorText,
+  rules: DescriptorRules,
+): Read<Pick<Descriptor, 'port' | 'protocol'> | undefined> {
+  const faults: Fault[] = [];
+  const slash = field.text.indexOf('/');
+  const digits = slash < 0 ? field.text : field.text.slice(0, slash);
+  const suffix = slash < 0 ? 'tcp' : field.text.slice(slash + 1);
+  const port = parsePort(digits);
+  if (port === undefined) {
+    faults.push({ offset: field.offset, message: `'${digits}' is not a port from 1 to 65535` });
+  }
+  const offset = field.offset + slash;
+  if (suffix === 'udp' && !rules.udp) {
+    faults.push({ offset, message: 'udp is not supported by this proxier' });
+  } else if (suffix !== 'tcp' && suffix !== 'udp') {
+    faults.push({ offset, message: `'/${suffix}' is not a protocol (/tcp and /udp are)` });
+  }
+  const protocol: Protocol = suffix === 'udp' ? 'udp' : 'tcp';
+  return { value: port === undefined ? undefined : { port, protocol }, faults };
+}
+
+/** The `key=value` fields; none of their faults stops the rest. */
+function readKeys(fields: readonly DescriptorText[]): Read<Pick<Descriptor, 'balance'>> {
+  const faults: Fault[] = [];
+  const seen = new Set<string>();
+  let balance: Balance | undefined;
+  for (const { text, offset } of fields) {
+    const equals = text.indexOf('=');
+    const key = equals < 0 ? text : text.slice(0, equals);
+    const value = equals < 0 ? '' : text.slice(equals + 1);
+    if (seen.has(key)) {
+      faults.push({ offset, message: `'${key}' is given twice; the first is used` });
+      continue;
+    }
+    seen.add(key);
+    if (key !== 'balance') {
+      faults.push({ offset, message: `unknown key '${key}' (known: ${KNOWN_KEYS}); ignored` });
+      continue;
+    }
+    const parsed = parseBalance(value);
+    if (parsed.ok) balance = parsed.value;
+    else
+      faults.push({
+        offset: equals < 0 ? offset : offset + equals + 1,
+        message: `${parsed.message}; ignored`,
+      });
+  }
+  return { value: { balance }, faults };
 }
 
 /** The fields behind the head, without their semicolons; `end` is the offset of the first semicolon. */

@@ -2,7 +2,7 @@
 const SERVICE_NAME_LENGTH_MAX = 512;
 
 /** What may not stand in a service name: all but letters, digits, `/ . - _` and `*` [C1]. */
-const FOREIGN_CHARACTER = /[^A-Za-z0-9/.\-_*]/;
+const FOREIGN_CHARACTER = /[^A-Za-z0-9/.\-_*]/u;
 
 /** The key of a service in discovery, e.g. `/services/prod/redis` or `frontend_http`. Parsed, canonical. */
 export type ServiceName = string & { readonly __brand: 'ServiceName' };

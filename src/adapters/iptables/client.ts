@@ -1,0 +1,66 @@
+import { execFile } from 'node:child_process';
+import { iptablesError } from './iptables-error.ts';
+import type { AddressFamily } from '../../domain/address.ts';
+import type { CommandFailure } from './iptables-error.ts';
+import type { IptablesClient } from './iptables-client.ts';
+
+/** How long iptables may wait for the lock of xtables, in its own unit, seconds. */
+const LOCK_WAIT_S = 5;
+
+/** How long a command may take in all; above the wait for the lock. */
+const COMMAND_LIMIT_MS = 15_000;
+
+/** A nat table of a host with thousands of published ports has a few megabytes. */
+const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
+
+/** How the commands are run. */
+export interface IptablesClientOptions {
+  /** Put before each command, e.g. `['ip', 'netns', 'exec', 'NAME']`; empty unless told. */
+  readonly prefix?: readonly string[];
+}
+
+/**
+ * Opens the client of this host's iptables.
+ *
+ * Starts one short process for each call and holds nothing in between.
+ */
+export function iptablesClient(options: IptablesClientOptions = {}): IptablesClient {
+  const prefix = options.prefix ?? [];
+  return {
+    save: (family, table, { signal }) => run([...prefix, `${tool(family)}-save`, '-t', table], '', signal),
+    restore: async (family, text, { signal }) => {
+      await run([...prefix, `${tool(family)}-restore`, '--noflush', '-w', String(LOCK_WAIT_S)], text, signal);
+    },
+    version: async ({ signal }) => (await run([...prefix, tool(4), '--version'], '', signal)).trim(),
+  };
+}
+
+function tool(family: AddressFamily): string {
+  return family === 4 ? 'iptables' : 'ip6tables';
+}
+
+function run(command: readonly string[], input: string, signal: AbortSignal): Promise<string> {
+  const [file = '', ...args] = command;
+  return new Promise((resolve, reject) => {
+    const limits = { signal, timeout: COMMAND_LIMIT_MS, maxBuffer: OUTPUT_BYTES_MAX };
+    const child = execFile(file, args, limits, (error, stdout, stderr) => {
+      if (error === null) resolve(stdout);
+      else if (signal.aborted) reject(signal.reason as Error);
+      else reject(iptablesError(failureOf(command.join(' '), error, stderr), error));
+    });
+    // A command that ends before it has read its input answers with its status; the broken pipe says no more.
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(input);
+  });
+}
+
+function failureOf(
+  command: string,
+  error: Error & { readonly code?: string | number | null; readonly killed?: boolean },
+  stderr: string,
+): CommandFailure {
+  if (error.code === 'ENOENT') return { kind: 'missing', command };
+  if (error.killed === true) return { kind: 'timeout', command, limitMs: COMMAND_LIMIT_MS };
+  const status = typeof error.code === 'number' ? error.code : 1;
+  return { kind: 'exit', command, status, stderr: stderr === '' ? error.message : stderr };
+}

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { iptablesClient } from '../../../src/adapters/iptables/client.ts';
+import { RedirectorError } from '../../../src/ports/redirector.ts';
+import { NamespaceHost } from './namespace-host.ts';
+
+const { signal } = new AbortController();
+
+describe('iptablesClient', () => {
+  it('says no-command when a command is missing', async () => {
+    const client = iptablesClient({ prefix: ['embassy-no-such-command'] });
+    await assert.rejects(client.save(4, 'nat', { signal }), codeIs('no-command'));
+  });
+
+  it('says no-privilege as a user without CAP_NET_ADMIN', async function () {
+    if (process.getuid?.() !== 0) this.skip();
+    const prefix = ['setpriv', '--reuid', '65534', '--clear-groups', '--bounding-set', '-all'];
+    const client = iptablesClient({ prefix });
+    await assert.rejects(client.save(4, 'nat', { signal }), codeIs('no-privilege'));
+    await assert.rejects(client.restore(4, '*nat\nCOMMIT\n', { signal }), codeIs('no-privilege'));
+  });
+
+  it("gives iptables' own words, and takes nothing of a text with one bad line", async function () {
+    const host = await NamespaceHost.open();
+    if ('skip' in host) {
+      this.skip();
+    } else {
+      await using kernel = host;
+      const before = await kernel.rules();
+      const text = '*nat\n:EMBASSY - [0:0]\n-A EMBASSY -j NOWHERE\nCOMMIT\n';
+      await assert.rejects(kernel.client.restore(4, text, { signal }), (error: unknown) => {
+        assert(error instanceof RedirectorError);
+        assert.equal(error.code, 'refused');
+        assert.match(error.message, /line 3|NOWHERE/);
+        return true;
+      });
+      assert.equal(await kernel.rules(), before);
+      assert.match(await kernel.client.version({ signal }), /^iptables v\d/);
+    }
+  });
+
+  it('rejects with the reason of an abort', async () => {
+    const reason = new Error('the daemon stops');
+    await assert.rejects(iptablesClient().save(4, 'nat', { signal: AbortSignal.abort(reason) }), reason);
+  });
+});
+
+function codeIs(code: RedirectorError['code']): (error: unknown) => boolean {
+  return (error) => {
+    assert(error instanceof RedirectorError, String(error));
+    assert.equal(error.code, code);
+    return true;
+  };
+}

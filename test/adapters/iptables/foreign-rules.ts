@@ -1,0 +1,18 @@
+/** Rules as Docker and an operator write them, one of which quotes our words in its comment. */
+export const FOREIGN_RULES = `*nat
+:DOCKER - [0:0]
+-A PREROUTING -d 172.17.0.1/32 -p tcp -m tcp --dport 8080 -j DOCKER
+-A PREROUTING -d 172.17.0.1/32 -p tcp -m comment --comment "not ours -j EMBASSY" -j ACCEPT
+-A PREROUTING -d 172.17.0.2/32 -p tcp -m comment --comment embassy -j ACCEPT
+-A PREROUTING -d 172.17.0.3/32 -p tcp -m comment --comment EMBASSY -j ACCEPT
+-A POSTROUTING -p tcp -j MASQUERADE
+-A DOCKER -i docker0 -j RETURN
+-A DOCKER -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80
+COMMIT
+`;
+
+/** Our entry rule once more, as two starts that know nothing of each other would leave it. */
+export const DOUBLED_RULE = `*nat
+-A PREROUTING -d 172.17.0.1/32 -p tcp -m comment --comment embassy -j EMBASSY
+COMMIT
+`;
