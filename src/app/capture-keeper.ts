@@ -33,6 +33,7 @@ export class CaptureKeeper {
   /** The interfaces last written for; a write for the same ones means that somebody wiped the rules. */
   #writtenFor: readonly string[] | undefined;
   #failing = false;
+  #hopeless = false;
 
   constructor(dependencies: CaptureKeeperDependencies, base: Omit<Capture, 'interfaces'>) {
     this.#dependencies = dependencies;
@@ -47,13 +48,22 @@ export class CaptureKeeper {
     this.#runner.mark();
   }
 
-  /** Keeps the rules until aborted; resolves then, with the rules still in place. */
+  /**
+   * Keeps the rules until aborted; resolves then, with the rules still in place.
+   *
+   * @throws {RedirectorError} The first rules cannot be written and never will: no privilege, no such
+   *   command. Trouble that may pass, and all trouble later, is logged once and tried again.
+   */
   async run(options: { readonly signal: AbortSignal }): Promise<void> {
     const { log, metrics } = this.#dependencies;
     await this.#runner.run(async () => this.#ensure(options.signal), {
       signal: options.signal,
       onFailure: (error) => {
         metrics.syncFailed();
+        if (this.#writtenFor === undefined && cannotEverWork(error)) {
+          this.#hopeless = true;
+          throw error;
+        }
         if (!this.#failing) log.error(`the rules could not be written: ${inWords(error)}; trying again`);
         this.#failing = true;
       },
@@ -62,6 +72,7 @@ export class CaptureKeeper {
 
   /** Removes the rules. Never throws: what could not be removed is logged with what to do. */
   async cleanup(): Promise<void> {
+    if (this.#hopeless) return;
     const { clock, log, redirector } = this.#dependencies;
     const abort = new AbortController();
     const cancel = clock.schedule(CLEANUP_LIMIT_MS, () => {
@@ -91,6 +102,10 @@ export class CaptureKeeper {
     this.#failing = false;
     this.#writtenFor = this.#interfaces;
   }
+}
+
+function cannotEverWork(error: unknown): boolean {
+  return error instanceof RedirectorError && (error.code === 'no-privilege' || error.code === 'no-command');
 }
 
 function inWords(error: unknown): string {

@@ -1,3 +1,4 @@
+import { poolKeyOf } from '../domain/pool-key.ts';
 import { createBalancer } from '../balancers/policies.ts';
 import { computeBindings } from './compute-bindings.ts';
 import { ConsumerSet } from './consumer-set.ts';
@@ -5,25 +6,25 @@ import { Pool } from './pool.ts';
 import { neededPools } from './routing.ts';
 import type { Binding } from '../domain/binding.ts';
 import type { Endpoint } from '../domain/endpoint.ts';
-import type { PoolKey } from '../domain/pool-key.ts';
+import type { PoolId, PoolKey } from '../domain/pool-key.ts';
 import type { Problem } from '../domain/result.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Discovery } from '../ports/discovery.ts';
+import type { Discovery, DiscoveryItem } from '../ports/discovery.ts';
 import type { Provider } from '../ports/provider.ts';
 import type { RoutingDefaults } from './routing.ts';
 
-/** What a service's discovery answered, within the time limit. */
+/** What a service's discovery answered within the time limit. */
 export type ServiceFinding =
-  | { readonly kind: 'known'; readonly service: PoolKey; readonly endpoints: readonly Endpoint[] }
-  | { readonly kind: 'failed'; readonly service: PoolKey; readonly reason: string };
+  | { readonly kind: 'known'; readonly endpoints: readonly Endpoint[] }
+  /** No answer at all. */
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'unreachable' | 'forbidden'; readonly reason: string };
 
 /** What would be bound, and to what. */
 export interface Survey {
-  readonly bindings: readonly Binding[];
-  readonly services: readonly ServiceFinding[];
+  readonly bindings: readonly { readonly binding: Binding; readonly service: ServiceFinding }[];
+  /** Also the providers that did not answer. */
   readonly problems: readonly Problem[];
-  /** The providers and discoveries that did not answer, with why. */
-  readonly failures: readonly string[];
 }
 
 /** What a survey works with. */
@@ -52,38 +53,65 @@ export async function survey(
   const { defaults, maxBindings, timeoutMs, signal } = options;
   const consumers = new ConsumerSet();
   const problems: Problem[] = [];
-  const failures: string[] = [];
   for (const provider of providers) {
     const answer = await firstSnapshot(clock, (watch) => provider.watch(watch), { timeoutMs, signal });
     if (answer.ok) problems.push(...consumers.take(provider.name, answer.item));
-    else failures.push(`${provider.name} cannot be asked: ${answer.reason}`);
+    else
+      problems.push({
+        place: provider.name,
+        message: `cannot be asked: ${answer.trouble?.reason ?? 'no answer'}`,
+      });
   }
   const computed = computeBindings(consumers.consumers, { maxBindings });
-  const bindings = [...computed.bindings.values()];
   problems.push(...computed.problems);
-  const services = await Promise.all(
-    [...neededPools(bindings, defaults).values()].map(async (service): Promise<ServiceFinding> => {
-      const discovery = discoveries.get(service.discovery);
-      if (discovery === undefined) return { kind: 'failed', service, reason: 'no such discovery' };
-      const open = (watch: { readonly signal: AbortSignal }): ReturnType<Discovery['watch']> =>
-        discovery.watch(service.service, watch);
+  const findings = new Map<PoolId, ServiceFinding>();
+  await Promise.all(
+    [...neededPools(computed.bindings.values(), defaults).values()].map(async (key) => {
+      const open = (watch: { readonly signal: AbortSignal }): AsyncIterable<DiscoveryItem> =>
+        discoveryOf(discoveries, key).watch(key.service, watch);
       const answer = await firstSnapshot(clock, open, { timeoutMs, signal });
-      if (!answer.ok) return { kind: 'failed', service, reason: answer.reason };
-      if (answer.item.kind !== 'snapshot') return { kind: 'failed', service, reason: 'no snapshot' };
-      problems.push(...answer.item.problems);
-      const pool = new Pool(createBalancer(service.balance), service);
-      pool.update(answer.item.endpoints);
-      const endpoints = pool.snapshot.state === 'known' ? pool.snapshot.endpoints : [];
-      return { kind: 'known', service, endpoints };
+      if (answer.ok && answer.item.kind === 'snapshot') {
+        problems.push(...answer.item.problems);
+        findings.set(key.id, { kind: 'known', endpoints: membersOf(key, answer.item.endpoints) });
+      } else if (!answer.ok && answer.trouble !== undefined) {
+        findings.set(key.id, answer.trouble);
+      }
     }),
   );
-  return { bindings, services, problems, failures };
+  const bindings = [...computed.bindings.values()].map((binding) => {
+    const service = findings.get(poolKeyOf(binding.descriptor, defaults).id) ?? { kind: 'unknown' as const };
+    return { binding, service };
+  });
+  return { bindings, problems };
 }
 
-type Answer<T> = { readonly ok: true; readonly item: T } | { readonly ok: false; readonly reason: string };
+/** The endpoints that a pool of this key would have. */
+function membersOf(key: PoolKey, endpoints: readonly Endpoint[]): readonly Endpoint[] {
+  const pool = new Pool(createBalancer(key.balance), key);
+  pool.update(endpoints);
+  return pool.snapshot.state === 'known' ? pool.snapshot.endpoints : [];
+}
 
-/** The first item that tells something; the last reason given for its absence when the time is over. */
-async function firstSnapshot<T extends { readonly kind: string }>(
+function discoveryOf(discoveries: ReadonlyMap<string, Discovery>, key: PoolKey): Discovery {
+  const discovery = discoveries.get(key.discovery);
+  if (discovery === undefined) throw new Error(`no discovery is called ${key.discovery}`);
+  return discovery;
+}
+
+/** Why a source told nothing. */
+interface Trouble {
+  readonly kind: 'unreachable' | 'forbidden';
+  readonly reason: string;
+}
+
+type Telling = { readonly kind: 'snapshot' } | { readonly kind: 'changes' } | Trouble;
+
+type Answer<T> =
+  | { readonly ok: true; readonly item: Exclude<T, Trouble> }
+  | { readonly ok: false; readonly trouble: Trouble | undefined };
+
+/** The first item that tells something; else the last trouble, if any, when the time is over. */
+async function firstSnapshot<T extends Telling>(
   clock: Clock,
   open: (watch: { readonly signal: AbortSignal }) => AsyncIterable<T>,
   options: { readonly timeoutMs: number; readonly signal: AbortSignal },
@@ -92,16 +120,15 @@ async function firstSnapshot<T extends { readonly kind: string }>(
   const cancel = clock.schedule(options.timeoutMs, () => {
     limit.abort();
   });
-  let reason = `no answer within ${options.timeoutMs / 1000} s`;
+  let trouble: Trouble | undefined;
   try {
     for await (const item of open({ signal: AbortSignal.any([options.signal, limit.signal]) })) {
-      if (item.kind === 'unreachable' || item.kind === 'forbidden') {
-        if ('reason' in item && typeof item.reason === 'string') reason = item.reason;
-        continue;
+      if (item.kind !== 'unreachable' && item.kind !== 'forbidden') {
+        return { ok: true, item: item as Exclude<T, Trouble> };
       }
-      return { ok: true, item };
+      trouble = item;
     }
-    return { ok: false, reason };
+    return { ok: false, trouble };
   } finally {
     cancel();
   }

@@ -58,20 +58,11 @@ export class IptablesRedirector implements Redirector {
     const usable = { ...capture, interfaces: this.#usable(capture.interfaces) };
     const wanted = new Map(FAMILIES.map((family) => [family, wantedRules(usable, family)]));
     const families = FAMILIES.filter((family) => wanted.get(family) !== NO_RULES || !this.#clean.has(family));
-    const hasWritten = await this.#apply(families, wanted, options);
-    if (hasWritten) {
-      const from = usable.interfaces.join(', ');
-      this.#log.info(
-        `Traffic for ${capture.virtualIps.join(', ')} from ${from === '' ? 'nowhere' : from} is captured.`,
-      );
-    }
-    return hasWritten;
+    return this.#apply(families, wanted, options);
   }
 
   async cleanup(options: { readonly signal: AbortSignal }): Promise<boolean> {
-    const hasWritten = await this.#apply(FAMILIES, new Map(), options);
-    if (hasWritten) this.#log.info('The rules that captured traffic are removed.');
-    return hasWritten;
+    return this.#apply(FAMILIES, new Map(), options);
   }
 
   async #apply(

@@ -133,17 +133,6 @@ describe('IptablesRedirector', () => {
     ]);
     assert.match(await host.rules(), /-A EMBASSY -i docker0 /);
   });
-
-  it('says in one line what is captured and when it no longer is', async () => {
-    await using host = new SimHost();
-    const redirector = host.redirector();
-    await redirector.ensure(BOTH_FAMILIES, { signal });
-    await redirector.cleanup({ signal });
-    assert.deepEqual(host.log.messages('info'), [
-      'Traffic for 172.17.0.1, fd00::1 from docker0 is captured.',
-      'The rules that captured traffic are removed.',
-    ]);
-  });
 });
 
 const PACKETS = [

@@ -1,0 +1,119 @@
+import Docker from 'dockerode';
+import { negotiateApiVersion } from './api-version.ts';
+import { DockerAnswerError } from './docker-client.ts';
+import { EVENT_FILTER } from './engine-event.ts';
+import { JsonLines } from './json-lines.ts';
+import type { DockerClient, DockerEventStream } from './docker-client.ts';
+import type { DockerOptions } from 'dockerode';
+
+/** Where the engine's API is when a `tcp://` address names no port. */
+const PORT_DEFAULT = 2375;
+
+/** What of the library is used. Its own types leave out that every call takes a signal. */
+interface Engine {
+  version(options: Cancellable): Promise<unknown>;
+  getEvents(options: Cancellable & { readonly filters: string }): Promise<NodeJS.ReadableStream>;
+  listContainers(options: Cancellable): Promise<unknown>;
+  listNetworks(options: Cancellable): Promise<unknown>;
+  getContainer(id: string): { inspect(options: Cancellable): Promise<unknown> };
+}
+
+interface Cancellable {
+  readonly abortSignal: AbortSignal;
+}
+
+/**
+ * Makes the client of a real engine.
+ *
+ * @param engine - Where it is: `unix:///var/run/docker.sock`, `tcp://host:2375` or `http://host:2375`.
+ * @throws {TypeError} It is none of these.
+ *
+ * Opens nothing until it is asked. Its agent keeps no connection open between calls.
+ */
+export function createDockerClient({ engine }: { readonly engine: string }): DockerClient {
+  const at = engineAddress(engine);
+  let known: Engine | undefined;
+  const connect = async (signal: AbortSignal): Promise<Engine> => {
+    const plain: Engine = new Docker(at);
+    const version = negotiateApiVersion(await plain.version({ abortSignal: signal }));
+    known = version === undefined ? plain : new Docker({ ...at, version: `v${version}` });
+    return known;
+  };
+  const connected = async (signal: AbortSignal): Promise<Engine> => known ?? (await connect(signal));
+  return {
+    async subscribe({ signal }) {
+      return answered(async () => openStream(await connect(signal), signal));
+    },
+    async listContainers({ signal }) {
+      return answered(async () => (await connected(signal)).listContainers({ abortSignal: signal }));
+    },
+    async inspectContainer(id, { signal }) {
+      try {
+        return await answered(async () =>
+          (await connected(signal)).getContainer(id).inspect({ abortSignal: signal }),
+        );
+      } catch (error) {
+        if (error instanceof DockerAnswerError && error.status === 404) return undefined;
+        throw error;
+      }
+    },
+    async listNetworks({ signal }) {
+      return answered(async () => (await connected(signal)).listNetworks({ abortSignal: signal }));
+    },
+  };
+}
+
+/**
+ * Reads the option `docker`. Everything the library would take from the environment is given, or set
+ * aside.
+ */
+function engineAddress(engine: string): DockerOptions {
+  const url = URL.parse(engine);
+  const aside = { protocol: 'http', pathPrefix: '/', timeout: undefined, key: undefined } as const;
+  if (url?.protocol === 'unix:') {
+    return { ...aside, host: undefined, socketPath: decodeURIComponent(url.pathname) };
+  }
+  if ((url?.protocol === 'tcp:' || url?.protocol === 'http:') && url.hostname !== '') {
+    const port = url.port === '' ? PORT_DEFAULT : Number(url.port);
+    return { ...aside, host: url.hostname, port };
+  }
+  throw new TypeError(`'${engine}' is none of unix:///path, tcp://host:port and http://host:port`);
+}
+
+/** Turns the library's HTTP errors into ours. */
+async function answered<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
+    if (typeof status !== 'number') throw error;
+    const message = error instanceof Error ? error.message.trim() : '';
+    throw new DockerAnswerError(status, message, { cause: error });
+  }
+}
+
+async function openStream(engine: Engine, signal: AbortSignal): Promise<DockerEventStream> {
+  const controller = new AbortController();
+  const abort = (): void => {
+    controller.abort(signal.reason);
+  };
+  signal.throwIfAborted();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    const filters = JSON.stringify(EVENT_FILTER);
+    const body = await engine.getEvents({ filters, abortSignal: controller.signal });
+    body.setEncoding('utf8');
+    return {
+      async *[Symbol.asyncIterator]() {
+        const lines = new JsonLines();
+        for await (const chunk of body) yield* lines.push(String(chunk));
+      },
+      async [Symbol.asyncDispose]() {
+        body.on('error', () => undefined);
+        controller.abort();
+      },
+    };
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

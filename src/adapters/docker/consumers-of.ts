@@ -1,0 +1,152 @@
+import { compareStartedAt, consumerId } from '../../domain/consumer.ts';
+import { uncapturable } from './network-document.ts';
+import { containerPlace } from './wants-of.ts';
+import type { ContainerDocument } from './container-document.ts';
+import type { DockerNetwork } from './network-document.ts';
+import type { IpAddress } from '../../domain/address.ts';
+import type { Consumer, ConsumerAddress, ConsumerId, WantedBinding } from '../../domain/consumer.ts';
+import type { Problem } from '../../domain/result.ts';
+
+/** What the mode of a container in another's network namespace begins with. */
+const SHARED_MODE = 'container:';
+
+/**
+ * The longest chain of `container:X` that is followed; Docker itself joins no more than one link at a
+ * time.
+ */
+const SHARING_DEPTH_MAX = 16;
+
+/** A running container and what was read of it. */
+export interface ContainerRecord {
+  readonly container: ContainerDocument;
+  readonly wants: readonly WantedBinding[];
+  /** What is wrong with its descriptors. */
+  readonly problems: readonly Problem[];
+}
+
+/** All there is to know at one point. */
+export interface Consumers {
+  /** In the order of ids. */
+  readonly consumers: ReadonlyMap<ConsumerId, Consumer>;
+  /** Each container's problems in turn. */
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * Builds the consumers of all running containers: every address of every network that can be captured [P06]
+ * [C11], and for a container in another's namespace the addresses of that one. What it leaves out is a
+ * problem where the container wants bindings.
+ *
+ * @param records - The running containers, by id.
+ * @param networks - By id. A network that is not among them is taken as one that can be captured.
+ *
+ * Pure; O(n log n). No address has two owners: of two that claim it, it is the later started one's [C10].
+ */
+export function consumersOf(
+  records: ReadonlyMap<string, ContainerRecord>,
+  networks: ReadonlyMap<string, DockerNetwork>,
+): Consumers {
+  const consumers = new Map<ConsumerId, Consumer>();
+  const problems: Problem[] = [];
+  const owners = ownersOf(records);
+  const byName = new Map([...records.values()].map((record) => [record.container.name, record]));
+  for (const [id, record] of [...records].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const { container, wants } = record;
+    const owner = namespaceOwner(record, records, byName);
+    const kept: ConsumerAddress[] = [];
+    const missing: string[] = [];
+    if (owner === undefined) missing.push(`the owner of its network (${container.networkMode}) does not run`);
+    for (const attachment of owner?.container.attachments ?? []) {
+      const network = networks.get(attachment.networkId);
+      const reason = network === undefined ? undefined : uncapturable(network);
+      if (reason !== undefined) missing.push(`network ${attachment.network} (${reason}) cannot be captured`);
+      for (const address of reason === undefined ? attachment.addresses : []) {
+        if (owners.get(address)?.endpointId !== attachment.endpointId) continue;
+        kept.push({ address, network: attachment.network, endpointId: attachment.endpointId });
+      }
+    }
+    problems.push(...record.problems);
+    if (wants.length > 0) {
+      const place = containerPlace(container);
+      problems.push(...missing.map((reason) => ({ place, message: `${reason}; nothing is bound there` })));
+    }
+    const key = consumerId(id);
+    consumers.set(key, {
+      id: key,
+      name: container.name,
+      startedAt: container.startedAt,
+      namespaceOwner: owner === record || owner === undefined ? undefined : consumerId(owner.container.id),
+      addresses: kept,
+      wants,
+    });
+  }
+  return { consumers, problems };
+}
+
+/**
+ * Finds the containers that claim one address at once, which Docker never allows: what was read of one of
+ * them is out of date, and both have to be looked at again [P04].
+ *
+ * @returns The ids, sorted; empty if and only if each address has one owner.
+ *
+ * Pure; O(n).
+ */
+export function contestedContainers(records: ReadonlyMap<string, ContainerRecord>): readonly string[] {
+  const claims = new Map<IpAddress, Claim>();
+  const contested = new Set<string>();
+  for (const claim of claimsOf(records)) {
+    const other = claims.get(claim.address);
+    if (other === undefined) claims.set(claim.address, claim);
+    else if (other.endpointId !== claim.endpointId) contested.add(other.id).add(claim.id);
+  }
+  return [...contested].sort();
+}
+
+/** Whether two consumers are the same in every respect. Pure. */
+export function sameConsumer(a: Consumer, b: Consumer): boolean {
+  if (a === b) return true;
+  return a.startedAt === b.startedAt && a.name === b.name && JSON.stringify(a) === JSON.stringify(b);
+}
+
+interface Claim {
+  readonly address: IpAddress;
+  readonly id: string;
+  readonly endpointId: string;
+  readonly startedAt: string;
+}
+
+function claimsOf(records: ReadonlyMap<string, ContainerRecord>): readonly Claim[] {
+  return [...records.values()].flatMap(({ container: { id, startedAt, attachments } }) =>
+    attachments.flatMap(({ addresses, endpointId }) =>
+      addresses.map((address) => ({ address, id, endpointId, startedAt })),
+    ),
+  );
+}
+
+function ownersOf(records: ReadonlyMap<string, ContainerRecord>): ReadonlyMap<IpAddress, Claim> {
+  const owners = new Map<IpAddress, Claim>();
+  for (const claim of claimsOf(records)) {
+    const other = owners.get(claim.address);
+    if (other !== undefined && compareStartedAt(claim.startedAt, other.startedAt) <= 0) continue;
+    owners.set(claim.address, claim);
+  }
+  return owners;
+}
+
+/** The container whose network namespace a container uses, mostly itself; undefined when it does not run. */
+function namespaceOwner(
+  record: ContainerRecord,
+  byId: ReadonlyMap<string, ContainerRecord>,
+  byName: ReadonlyMap<string, ContainerRecord>,
+): ContainerRecord | undefined {
+  let owner = record;
+  for (let depth = 0; depth < SHARING_DEPTH_MAX; depth += 1) {
+    const { networkMode } = owner.container;
+    if (!networkMode.startsWith(SHARED_MODE)) return owner;
+    const target = networkMode.slice(SHARED_MODE.length);
+    const next = byId.get(target) ?? byName.get(target);
+    if (next === undefined) return undefined;
+    owner = next;
+  }
+  return undefined;
+}

@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import { parseIpAddress } from '../../domain/address.ts';
+import type { IpAddress } from '../../domain/address.ts';
+import type { Problem, Result } from '../../domain/result.ts';
+
+/** How much of a container's id people read, as Docker itself prints it. */
+const SHORT_ID_LENGTH = 12;
+
+/** A container's place on one network. */
+export interface Attachment {
+  /** The network's name. */
+  readonly network: string;
+  readonly networkId: string;
+  /** New whenever an address is given anew. */
+  readonly endpointId: string;
+  /** IPv4 first; empty on host, none and while the container is not attached. */
+  readonly addresses: readonly IpAddress[];
+}
+
+/** What embassy reads of a container. */
+export interface ContainerDocument {
+  readonly id: string;
+  /** Without the slash Docker puts before it, e.g. `web-1`. */
+  readonly name: string;
+  /** Whether its processes run; a paused container's do, one that waits to be restarted has none. */
+  readonly running: boolean;
+  /** When this life began, as Docker writes it. */
+  readonly startedAt: string;
+  /** `NAME=value` each, as given. */
+  readonly env: readonly string[];
+  readonly labels: readonly (readonly [name: string, value: string])[];
+  /** `default`, `bridge`, `host`, `none`, `container:<id or name>` or a network's name. */
+  readonly networkMode: string;
+  readonly attachments: readonly Attachment[];
+}
+
+const attachmentSchema = z.object({
+  NetworkID: z.string().default(''),
+  EndpointID: z.string().default(''),
+  IPAddress: z.string().default(''),
+  GlobalIPv6Address: z.string().default(''),
+});
+
+const containerSchema = z.object({
+  Id: z.string().min(1),
+  Name: z.string(),
+  State: z.object({ Running: z.boolean(), Restarting: z.boolean().optional(), StartedAt: z.string() }),
+  Config: z.object({
+    Env: z.array(z.string()).nullish(),
+    Labels: z.record(z.string(), z.string()).nullish(),
+  }),
+  HostConfig: z.object({ NetworkMode: z.string().default('default') }),
+  NetworkSettings: z.object({ Networks: z.record(z.string(), attachmentSchema.nullable()).nullish() }),
+});
+
+const listSchema = z.array(z.object({ Id: z.string().min(1) }));
+
+/**
+ * Reads the document of `GET /containers/{id}/json`. Addresses come from `Networks` alone: the one beside it
+ * is only the default bridge's, and gone since API 1.52 [P06, P08].
+ *
+ * @param document - Whatever the engine answered.
+ * @param id - The container that was asked for, to name it when its document cannot be read.
+ * @returns What embassy needs, or each place where the document has another shape.
+ *
+ * Pure. What it does not name may have any shape.
+ */
+export function parseContainerDocument(document: unknown, id: string): Result<ContainerDocument> {
+  const parsed = containerSchema.safeParse(document);
+  const place = `container ${shortId(id)}`;
+  if (!parsed.success) return { ok: false, problems: shapeProblems(place, parsed.error) };
+  const { Id, Name, State, Config, HostConfig, NetworkSettings } = parsed.data;
+  const networks = Object.entries(NetworkSettings.Networks ?? {});
+  const attachments = networks.flatMap(([network, at]): Attachment[] => {
+    if (at === null) return [];
+    const addresses = [at.IPAddress, at.GlobalIPv6Address]
+      .map(parseIpAddress)
+      .filter((address) => address !== undefined);
+    return [{ network, networkId: at.NetworkID, endpointId: at.EndpointID, addresses }];
+  });
+  return {
+    ok: true,
+    value: {
+      id: Id,
+      name: Name.replace(/^\//, ''),
+      running: State.Running && State.Restarting !== true,
+      startedAt: State.StartedAt,
+      env: Config.Env ?? [],
+      labels: Object.entries(Config.Labels ?? {}),
+      networkMode: HostConfig.NetworkMode,
+      attachments,
+    },
+  };
+}
+
+/**
+ * Reads the document of `GET /containers/json`.
+ *
+ * @returns The ids in the engine's order, or where the document has another shape.
+ *
+ * Pure. Only ids are read: everything else comes from one container's own document, which is of one instant.
+ */
+export function parseContainerList(document: unknown): Result<readonly string[]> {
+  const parsed = listSchema.safeParse(document);
+  if (!parsed.success) return { ok: false, problems: shapeProblems('the list of containers', parsed.error) };
+  return { ok: true, value: [...new Set(parsed.data.map((row) => row.Id))] };
+}
+
+/** The first twelve characters of an id. Pure. */
+export function shortId(id: string): string {
+  return id.slice(0, SHORT_ID_LENGTH);
+}
+
+/** Says where a document differs from what was expected, one problem a place. Pure. */
+export function shapeProblems(place: string, error: z.ZodError): readonly Problem[] {
+  return error.issues.map((issue) => ({
+    place,
+    message: `docker's document has another shape: ${issue.path.join('.') || 'document'}: ${issue.message}`,
+  }));
+}

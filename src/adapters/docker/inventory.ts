@@ -1,0 +1,125 @@
+import { diff } from '../../domain/change.ts';
+import { formatProblem } from '../../domain/result.ts';
+import { bridgeInterfaces } from './network-document.ts';
+import { consumersOf, contestedContainers, sameConsumer } from './consumers-of.ts';
+import type { ContainerRecord, Consumers } from './consumers-of.ts';
+import type { ContainerReading } from './engine-reader.ts';
+import type { DockerNetwork } from './network-document.ts';
+import type { Change } from '../../domain/change.ts';
+import type { Consumer, ConsumerId } from '../../domain/consumer.ts';
+import type { Problem } from '../../domain/result.ts';
+import type { ProviderItem } from '../../ports/provider.ts';
+
+/** What is to be told. */
+export interface Telling {
+  readonly item: ProviderItem;
+  /**
+   * The consumers that differ from what was told before, but for those in another's network namespace, which
+   * may differ without an event of their own.
+   */
+  readonly changed: readonly ConsumerId[];
+}
+
+/**
+ * What is known of the engine's containers and networks, and what of it was told. It lives as long as a
+ * watch, so that a new subscription neither forgets what is known nor tells a problem again.
+ */
+export class Inventory {
+  readonly #records = new Map<string, ContainerRecord>();
+  readonly #troubles = new Map<string, readonly Problem[]>();
+  #networks: ReadonlyMap<string, DockerNetwork> = new Map();
+  #toldConsumers: ReadonlyMap<ConsumerId, Consumer> = new Map();
+  #toldInterfaces: readonly string[] = [];
+  #toldProblems: ReadonlySet<string> = new Set();
+
+  setNetworks(networks: ReadonlyMap<string, DockerNetwork>): void {
+    this.#networks = networks;
+  }
+
+  /** Takes what a look at some containers showed. */
+  take(readings: readonly ContainerReading[]): void {
+    for (const reading of readings) {
+      this.#troubles.delete(reading.id);
+      switch (reading.kind) {
+        case 'running':
+          this.#records.set(reading.id, reading.record);
+          break;
+        case 'gone':
+          this.#records.delete(reading.id);
+          break;
+        case 'unreadable':
+          this.#records.delete(reading.id);
+          this.#troubles.set(reading.id, reading.problems);
+          break;
+        case 'refused':
+          this.#troubles.set(reading.id, reading.problems);
+          break;
+      }
+    }
+  }
+
+  /** Forgets every container that is not among the running ones [P09]. */
+  keepOnly(ids: readonly string[]): void {
+    const running = new Set(ids);
+    for (const id of this.#records.keys()) if (!running.has(id)) this.#records.delete(id);
+    for (const id of this.#troubles.keys()) if (!running.has(id)) this.#troubles.delete(id);
+  }
+
+  /** The containers whose claims contradict each other and have to be looked at again. */
+  contested(): readonly string[] {
+    return contestedContainers(this.#records);
+  }
+
+  /** Whether a container is on a network that is not known yet. */
+  hasUnknownNetwork(): boolean {
+    for (const { container } of this.#records.values()) {
+      for (const { networkId } of container.attachments) {
+        if (networkId !== '' && !this.#networks.has(networkId)) return true;
+      }
+    }
+    return false;
+  }
+
+  /** Tells everything. */
+  tellSnapshot(): Telling {
+    const now = consumersOf(this.#records, this.#networks);
+    const interfaces = bridgeInterfaces(this.#networks);
+    const changed = this.#changesTo(now).flatMap(idsOf);
+    const problems = this.#remember(now);
+    this.#toldInterfaces = interfaces;
+    const consumers = [...now.consumers.values()];
+    return { item: { kind: 'snapshot', consumers, interfaces, problems }, changed };
+  }
+
+  /**
+   * Tells what differs from what was told: a snapshot when the bridges differ, changes otherwise; undefined
+   * when nothing does.
+   */
+  tellChanges(): Telling | undefined {
+    const interfaces = bridgeInterfaces(this.#networks);
+    if (interfaces.join(' ') !== this.#toldInterfaces.join(' ')) return this.tellSnapshot();
+    const now = consumersOf(this.#records, this.#networks);
+    const changes = this.#changesTo(now);
+    const problems = this.#remember(now);
+    if (changes.length === 0 && problems.length === 0) return undefined;
+    return { item: { kind: 'changes', changes, problems }, changed: changes.flatMap(idsOf) };
+  }
+
+  #changesTo(now: Consumers): readonly Change<ConsumerId, Consumer>[] {
+    return diff(this.#toldConsumers, now.consumers, sameConsumer);
+  }
+
+  /** Keeps what is told now, and returns the problems that were not there before. */
+  #remember(now: Consumers): readonly Problem[] {
+    const problems = [...now.problems, ...[...this.#troubles.values()].flat()];
+    const fresh = problems.filter((problem) => !this.#toldProblems.has(formatProblem(problem)));
+    this.#toldConsumers = now.consumers;
+    this.#toldProblems = new Set(problems.map(formatProblem));
+    return fresh;
+  }
+}
+
+function idsOf(change: Change<ConsumerId, Consumer>): readonly ConsumerId[] {
+  if (change.kind === 'remove') return [change.id];
+  return change.value.namespaceOwner === undefined ? [change.value.id] : [];
+}

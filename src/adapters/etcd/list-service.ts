@@ -1,0 +1,90 @@
+import { EtcdError } from './etcd-client.ts';
+import { withLimit } from './with-limit.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Evidence } from '../../ports/discovery.ts';
+import type { EtcdClient, EtcdKeyValue, EtcdPage, EtcdRange } from './etcd-client.ts';
+import type { KeyRange } from './key-range.ts';
+
+/** Keys asked for at once: with documents of 4 KiB, half of the 4 MiB a gRPC message may have. */
+const PAGE_KEYS = 500;
+
+/** The most keys read for one service; a hundred times what one host can use. */
+const KEYS_MAX = 100_000;
+
+/** Every document of a service at one revision. */
+export interface ServiceList {
+  readonly items: readonly EtcdKeyValue[];
+  readonly revision: string;
+  readonly evidence: Evidence;
+}
+
+/**
+ * Reads a service whole: in pages, all at the revision of the first, so that they are one state of the store.
+ * A page that fails fails the list [D06].
+ *
+ * @returns The documents in the order of their keys. The evidence is `hearsay` if and only if the list is
+ *   empty and the store holds nothing at all, or refuses to say: a store that lost its data answers so [C7].
+ * @throws {EtcdError} As the client; `failed` when there are too many keys.
+ */
+export async function listService(
+  dependencies: { readonly client: EtcdClient; readonly clock: Clock },
+  range: KeyRange,
+  options: { readonly signal: AbortSignal },
+): Promise<ServiceList> {
+  const items: EtcdKeyValue[] = [];
+  let read = 0;
+  let page: EtcdPage | undefined;
+  let revision: string | undefined;
+  let limit = PAGE_KEYS;
+  do {
+    const request: EtcdRange = { prefix: range.prefix, revision, from: page?.next, limit };
+    const answer = await readPage(dependencies, request, options);
+    if (answer === 'too-large') {
+      limit = Math.ceil(limit / 8);
+      continue;
+    }
+    page = answer;
+    revision ??= page.revision;
+    read += page.items.length;
+    if (read > KEYS_MAX) {
+      throw new EtcdError('failed', `more than ${KEYS_MAX} keys begin with ${range.prefix}`);
+    }
+    items.push(...page.items.filter(({ key }) => range.matches(key)));
+  } while (page?.next !== undefined || revision === undefined);
+  const isHearsay = read === 0 && (await isStoreEmpty(dependencies, revision, options));
+  return { items, revision, evidence: isHearsay ? 'hearsay' : 'authoritative' };
+}
+
+async function readPage(
+  { client, clock }: { readonly client: EtcdClient; readonly clock: Clock },
+  request: EtcdRange,
+  options: { readonly signal: AbortSignal },
+): Promise<EtcdPage | 'too-large'> {
+  const { signal } = options;
+  try {
+    return await withLimit(clock, { what: `the list of ${request.prefix}`, signal }, (limited) => {
+      return client.range(request, { signal: limited });
+    });
+  } catch (error) {
+    if (error instanceof EtcdError && error.code === 'too-large' && request.limit > 1) return 'too-large';
+    throw error;
+  }
+}
+
+async function isStoreEmpty(
+  { client, clock }: { readonly client: EtcdClient; readonly clock: Clock },
+  revision: string,
+  options: { readonly signal: AbortSignal },
+): Promise<boolean> {
+  const { signal } = options;
+  try {
+    const keys = await withLimit(clock, { what: 'a count of all keys', signal }, (limited) => {
+      return client.count({ prefix: '', revision }, { signal: limited });
+    });
+    return keys === 0;
+  } catch (error) {
+    // Rights to this service only: nobody can say whether the store is whole.
+    if (error instanceof EtcdError && error.code === 'forbidden') return true;
+    throw error;
+  }
+}

@@ -1,0 +1,144 @@
+import { createServer } from 'node:net';
+import { getSystemErrorName } from 'node:util';
+import { formatSocketAddress } from '../../domain/address.ts';
+import { ListenError } from '../../ports/listener.ts';
+import { NodeAcceptedConnection } from './node-accepted-connection.ts';
+import { tune } from './socket-options.ts';
+import { handleOf, localOf, peerOf, takeHandles } from './tcp-handle.ts';
+import type { Server } from 'node:net';
+import type { SocketAddress } from '../../domain/address.ts';
+import type { AcceptedConnection } from '../../ports/connection.ts';
+import type { Listener, Listening } from '../../ports/listener.ts';
+import type { Log } from '../../ports/log.ts';
+import type { SocketTuning } from './socket-options.ts';
+import type { TcpHandle } from './tcp-handle.ts';
+
+/** Connections the kernel holds until we accept them; `net.core.somaxconn` counts where that is less. */
+const BACKLOG = 4_096;
+
+const CODES: ReadonlyMap<string, ListenError['code']> = new Map([
+  ['EADDRINUSE', 'in-use'],
+  ['EACCES', 'no-privilege'],
+  ['EPERM', 'no-privilege'],
+  ['EADDRNOTAVAIL', 'no-address'],
+]);
+
+/** Addresses that stand for all of a family; a connection's own one differs then. */
+const ANY_ADDRESS: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
+
+/** What a listener works with. */
+export interface ListenerDependencies {
+  readonly log: Log;
+}
+
+/** Opens listeners of this machine. */
+export class NodeListener implements Listener {
+  readonly #log: Log;
+  readonly #tuning: SocketTuning;
+
+  constructor(dependencies: ListenerDependencies, tuning: SocketTuning) {
+    this.#log = dependencies.log;
+    this.#tuning = tuning;
+  }
+
+  async listen(
+    at: SocketAddress,
+    onConnection: (connection: AcceptedConnection) => void,
+  ): Promise<Listening> {
+    const server = createServer();
+    await listenAt(server, at);
+    const handle = handleOf(server);
+    if (handle !== undefined) tune(handle, this.#tuning);
+    const fixed = ANY_ADDRESS.has(at.address) ? undefined : at;
+    const failures = new AcceptFailures(this.#log, at);
+    takeHandles(server, (error, accepted) => {
+      if (accepted === undefined) {
+        failures.add(error);
+        return;
+      }
+      failures.reset();
+      const connection = accept(accepted, fixed);
+      if (connection !== undefined) onConnection(connection);
+    });
+    return new NodeListening(server, at);
+  }
+}
+
+class NodeListening implements Listening {
+  readonly at: SocketAddress;
+  readonly #closed: Promise<void>;
+  readonly #server: Server;
+
+  constructor(server: Server, at: SocketAddress) {
+    this.at = at;
+    this.#server = server;
+    this.#closed = new Promise((resolve) => {
+      server.once('close', resolve);
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#server.listening) this.#server.close();
+    await this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+/** Says a run of failed accepts once: without descriptors left each waiting consumer is one more. */
+class AcceptFailures {
+  readonly #log: Log;
+  readonly #at: SocketAddress;
+  #said = false;
+
+  constructor(log: Log, at: SocketAddress) {
+    this.#log = log;
+    this.#at = at;
+  }
+
+  add(error: number): void {
+    if (this.#said) return;
+    this.#said = true;
+    const text = formatSocketAddress(this.#at);
+    this.#log.warn(`cannot accept connections at ${text}: ${getSystemErrorName(error)}`);
+  }
+
+  reset(): void {
+    this.#said = false;
+  }
+}
+
+/** The connection of an accepted handle; undefined when its peer is already gone. */
+function accept(handle: TcpHandle, at: SocketAddress | undefined): AcceptedConnection | undefined {
+  const peer = peerOf(handle);
+  const local = at ?? localOf(handle);
+  if (peer !== undefined && local !== undefined) return new NodeAcceptedConnection(handle, { peer, local });
+  handle.close();
+  return undefined;
+}
+
+async function listenAt(server: Server, at: SocketAddress): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      reject(listenError(at, cause));
+    });
+    server.listen({ host: at.address, port: at.port, backlog: BACKLOG }, resolve);
+  });
+}
+
+function listenError(at: SocketAddress, cause: NodeJS.ErrnoException): ListenError {
+  const text = formatSocketAddress(at);
+  const code = CODES.get(cause.code ?? '') ?? 'failed';
+  switch (code) {
+    case 'in-use':
+      return new ListenError(code, `${text} is in use by another socket`, { cause });
+    case 'no-privilege':
+      return new ListenError(code, `listening on ${text} needs CAP_NET_BIND_SERVICE`, { cause });
+    case 'no-address':
+      return new ListenError(code, `${at.address} is not an address of this host`, { cause });
+    case 'failed':
+      return new ListenError(code, `cannot listen on ${text}: ${cause.message}`, { cause });
+  }
+}

@@ -1,0 +1,106 @@
+import { createRequire } from 'node:module';
+
+/** Linux: never wait, and no signal where the peer is gone; see send(2). */
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+
+/** The calls on a socket's descriptor that Node does not offer. */
+export interface SocketCalls {
+  /**
+   * Reads an option into a buffer.
+   *
+   * @returns 0, or the error number.
+   *
+   * @see getsockopt(2)
+   */
+  getOption(fd: number, option: SocketOption, into: Uint8Array): number;
+  /**
+   * Sets an option that is one integer.
+   *
+   * @returns 0, or the error number.
+   *
+   * @see setsockopt(2)
+   */
+  setOption(fd: number, option: SocketOption, value: number): number;
+  /**
+   * Hands bytes to the kernel, as many as it takes now.
+   *
+   * @returns How many it took; less than 0 when none, be it that it is full or the connection is lost.
+   *
+   * @see send(2)
+   */
+  send(fd: number, buffer: Uint8Array, count: number): number;
+}
+
+/** One option of a socket, e.g. TCP_USER_TIMEOUT. */
+export interface SocketOption {
+  readonly level: number;
+  readonly name: number;
+}
+
+/** The part of the foreign-function library that is used; its own types answer `any`. */
+interface ForeignFunctions {
+  load(path: string | null): { func(definition: string): (...values: readonly unknown[]) => unknown };
+  errno(): number;
+}
+
+/** Thrown when this platform has no such calls: not Linux, or the library has no build for it. */
+export class SocketCallsUnavailableError extends Error {
+  override readonly name = 'SocketCallsUnavailableError';
+
+  constructor(why: string, options?: { readonly cause?: unknown }) {
+    super(`socket options beyond Node's are not available: ${why}`, options);
+  }
+}
+
+let found: SocketCalls | SocketCallsUnavailableError | undefined;
+
+/**
+ * Gives the socket calls; the library is loaded by the first call and kept.
+ *
+ * @throws {SocketCallsUnavailableError} This platform has none; trying again does not help.
+ */
+export function socketCalls(): SocketCalls {
+  found ??= load();
+  if (found instanceof SocketCallsUnavailableError) throw found;
+  return found;
+}
+
+/** As {@link socketCalls}, but undefined where this platform has none and the caller can do without. */
+export function socketCallsIfAny(): SocketCalls | undefined {
+  found ??= load();
+  return found instanceof SocketCallsUnavailableError ? undefined : found;
+}
+
+function load(): SocketCalls | SocketCallsUnavailableError {
+  const { platform } = process;
+  if (platform !== 'linux') return new SocketCallsUnavailableError(`${platform} is not Linux`);
+  try {
+    return bind(createRequire(import.meta.url)('koffi') as ForeignFunctions);
+  } catch (cause) {
+    return new SocketCallsUnavailableError(String(cause), { cause });
+  }
+}
+
+function bind(library: ForeignFunctions): SocketCalls {
+  const libc = library.load(null);
+  const getsockopt = libc.func('int getsockopt(int, int level, int name, void *value, void *length)');
+  const setsockopt = libc.func('int setsockopt(int, int level, int name, const void *value, uint32_t size)');
+  const send = libc.func('intptr_t send(int, const void *bytes, size_t count, int flags)');
+  const integer = new Int32Array(1);
+  const length = new Uint32Array(1);
+  return {
+    getOption(fd, option, into) {
+      length[0] = into.length;
+      return getsockopt(fd, option.level, option.name, into, length) === 0 ? 0 : library.errno();
+    },
+    setOption(fd, option, value) {
+      integer[0] = value;
+      const size = integer.byteLength;
+      return setsockopt(fd, option.level, option.name, integer, size) === 0 ? 0 : library.errno();
+    },
+    send(fd, buffer, count) {
+      return Number(send(fd, buffer, count, MSG_DONTWAIT | MSG_NOSIGNAL));
+    },
+  };
+}

@@ -1,0 +1,201 @@
+import { BALANCES } from '../domain/balance.ts';
+import { parseDiscoveryUrl } from './discovery-url.ts';
+import { parseDockerHost } from './docker-host.ts';
+import {
+  choice,
+  consumerAddress,
+  dialledAddress,
+  duration,
+  integer,
+  listenAddress,
+  pattern,
+  portNumber,
+  text,
+  toggle,
+} from './option-value.ts';
+import type { DiscoveryUrl } from './discovery-url.ts';
+import type { DockerHost } from './docker-host.ts';
+import type { ValueKind } from './option-value.ts';
+
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+
+/** One option: the only place that knows its name, values, default and help. */
+export interface OptionRow<T> {
+  /** As in `--name`, in EMBASSY_NAME and as a key of the config file. */
+  readonly name: string;
+  /** Further names on the command line and in the config file. */
+  readonly aliases: readonly string[];
+  readonly kind: ValueKind<T>;
+  /** Whether each of several values counts; otherwise the last one does, as in Go. */
+  readonly repeatable: boolean;
+  /** As it would be written; empty when there is none. */
+  readonly defaults: readonly string[];
+  /** Variables besides EMBASSY_<NAME>, which goes first. */
+  readonly environment: readonly string[];
+  readonly group: OptionGroup;
+  /** One line, without a full stop. */
+  readonly help: string;
+}
+
+/** The headings of help, in order. */
+export type OptionGroup =
+  | 'Bindings'
+  | 'Discovery'
+  | 'Capture (one of; none leaves the rules to you)'
+  | 'Addresses'
+  | 'Connections'
+  | 'Running'
+  | 'Accepted for the original, without effect';
+
+/** The commands; the first is meant when none is given. */
+export const COMMANDS = ['run', 'check', 'cleanup'] as const;
+
+export type Command = (typeof COMMANDS)[number];
+
+const DISCOVERY: ValueKind<DiscoveryUrl> = { arity: 'required', metavar: 'URL', read: parseDiscoveryUrl };
+const DOCKER: ValueKind<DockerHost> = { arity: 'required', metavar: 'URL', read: parseDockerHost };
+const PREFIX = pattern('TEXT', /^[A-Za-z_][A-Za-z0-9_]*$/, 'a name of letters, digits and _');
+const INTERFACE = pattern('NAME', /^[^\s/:]{1,15}$/, 'the name of an interface');
+
+const BINDINGS = 'Bindings';
+const DISCOVERY_GROUP = 'Discovery';
+const CAPTURE = 'Capture (one of; none leaves the rules to you)';
+const ADDRESSES = 'Addresses';
+const CONNECTIONS = 'Connections';
+const RUNNING = 'Running';
+const ACCEPTED = 'Accepted for the original, without effect';
+
+/** The options of this version [C8]; help, readers and messages are made from it. */
+export const OPTIONS = {
+  provider: row('provider', choice('NAME', ['docker', 'static']), BINDINGS, {
+    defaults: ['docker'],
+    help: 'who wants bindings: docker or static',
+  }),
+  prefix: row('prefix', PREFIX, BINDINGS, {
+    defaults: ['BACKEND_'],
+    help: 'what asking variables start with',
+  }),
+  docker: row('docker', DOCKER, BINDINGS, {
+    defaults: ['unix:///var/run/docker.sock'],
+    environment: ['DOCKER_HOST'],
+    help: "Docker's API",
+  }),
+  services: row('services', text('LIST'), BINDINGS, {
+    help: "for static: 'NAME[tags];PORT,…'",
+  }),
+  consumer: row('consumer', consumerAddress(), BINDINGS, {
+    repeatable: true,
+    help: "whom -services serve, '*' for all\n(the address of -interface)",
+  }),
+  maxBindings: row('max-bindings', integer('COUNT', { min: 1, max: 65_536 }), BINDINGS, {
+    defaults: ['256'],
+    help: 'the most bindings of one container',
+  }),
+  discovery: row('discovery', DISCOVERY, DISCOVERY_GROUP, {
+    repeatable: true,
+    defaults: ['consul://127.0.0.1:8500'],
+    help: 'etcd://HOST:PORT or file:PATH',
+  }),
+  etcdCacert: row('etcd-cacert', text('PATH'), DISCOVERY_GROUP, {
+    help: "PEM of the authority of etcd's certificate",
+  }),
+  etcdCert: row('etcd-cert', text('PATH'), DISCOVERY_GROUP, {
+    help: 'PEM of our certificate for etcd',
+  }),
+  etcdKeycert: row('etcd-keycert', text('PATH'), DISCOVERY_GROUP, {
+    help: 'PEM of the key of that certificate',
+  }),
+  resync: row('resync', duration({ minMs: SECOND_MS, maxMs: DAY_MS }), DISCOVERY_GROUP, {
+    defaults: ['120'],
+    help: 'how often everything is read anew',
+  }),
+  lossHold: row('loss-hold', duration({ minMs: 0, maxMs: DAY_MS }), DISCOVERY_GROUP, {
+    defaults: ['10'],
+    help: 'how long a vanished endpoint still serves',
+  }),
+  dnat: row('dnat', toggle(), CAPTURE, { help: 'on the host: lead here what containers dial' }),
+  redirect: row('redirect', toggle(), CAPTURE, {
+    help: 'not available in this version',
+  }),
+  listen: row('listen', listenAddress(), CAPTURE, {
+    help: 'listen at each bound port plus OFFSET\n(127.0.0.1+0)',
+  }),
+  virtualIp: row('virtual-ip', dialledAddress(), ADDRESSES, {
+    repeatable: true,
+    environment: ['PROXY_IP'],
+    help: "what consumers dial, one per family\n(the address of docker0)",
+  }),
+  interface: row('interface', INTERFACE, ADDRESSES, {
+    defaults: ['eth0'],
+    help: 'whose address static consumers have',
+  }),
+  port: row('port', portNumber(), ADDRESSES, {
+    aliases: ['p'],
+    defaults: ['9999'],
+    environment: ['PROXY_PORT'],
+    help: 'where captured connections arrive',
+  }),
+  balance: row('balance', choice('POLICY', BALANCES), CONNECTIONS, {
+    defaults: ['round-robin'],
+    help: 'round-robin or least-connections',
+  }),
+  unknownWait: row('unknown-wait', duration({ minMs: 0, maxMs: MINUTE_MS }), CONNECTIONS, {
+    defaults: ['3'],
+    help: 'how long a connection waits for a first answer',
+  }),
+  maxConnections: row('max-connections', integer('COUNT', { min: 1, max: 1_000_000 }), CONNECTIONS, {
+    defaults: ['10000'],
+    help: 'the most connections at once',
+  }),
+  halfCloseTimeout: row('half-close-timeout', duration({ minMs: SECOND_MS, maxMs: DAY_MS }), CONNECTIONS, {
+    defaults: ['60'],
+    help: 'the longest silence once half-closed',
+  }),
+  drain: row('drain', duration({ minMs: 0, maxMs: HOUR_MS }), CONNECTIONS, {
+    defaults: ['8'],
+    help: 'how long open connections may last at stop',
+  }),
+  failFast: row('fail-fast', toggle(), RUNNING, {
+    help: 'exit 1 when a source is away at start',
+  }),
+  config: row('config', text('FILE'), RUNNING, { help: 'YAML with these names as keys' }),
+  v: row('v', integer('LEVEL', { min: 0, max: 99 }), RUNNING, {
+    defaults: ['0'],
+    help: 'from 3 on the log tells everything',
+  }),
+  logFormat: row('log-format', choice('FORMAT', ['auto', 'pretty', 'json']), RUNNING, {
+    defaults: ['auto'],
+    help: 'pretty, json, or by the terminal',
+  }),
+  filter: row('filter', toggle(), ACCEPTED, { defaults: ['true'], help: 'healthy endpoints of Consul only' }),
+  marathonPort: row('marathon-port', portNumber(), ACCEPTED, {
+    defaults: ['10001'],
+    help: 'where Marathon calls back',
+  }),
+  logtostderr: row('logtostderr', toggle(), ACCEPTED, { help: 'the log goes there anyway' }),
+} as const;
+
+/** All rows, in the order of help. */
+export const OPTION_ROWS: readonly OptionRow<unknown>[] = Object.values(OPTIONS);
+
+/** Finds an option by its name or an alias, without dashes. Pure. */
+export function findOption(name: string): OptionRow<unknown> | undefined {
+  return OPTION_ROWS.find((option) => option.name === name || option.aliases.includes(name));
+}
+
+/** The variables of an option; the first that is set and not empty counts. Pure. */
+export function environmentNames(option: OptionRow<unknown>): readonly string[] {
+  return [`EMBASSY_${option.name.toUpperCase().replaceAll('-', '_')}`, ...option.environment];
+}
+
+function row<T>(
+  name: string,
+  kind: ValueKind<T>,
+  group: OptionGroup,
+  rest: Pick<OptionRow<T>, 'help'> & Partial<OptionRow<T>>,
+): OptionRow<T> {
+  return { name, aliases: [], kind, repeatable: false, defaults: [], environment: [], group, ...rest };
+}

@@ -1,0 +1,195 @@
+import { Command as CommanderCommand, CommanderError } from 'commander';
+import { formatProblem } from '../domain/result.ts';
+import { suggestion } from './nearest-name.ts';
+import { normaliseArguments } from './normalise-arguments.ts';
+import { COMMANDS } from './options.ts';
+import { HELP_COLUMNS, formatOptionHelp } from './option-help.ts';
+import { printable } from './printable.ts';
+import { configPath, resolveLogOptions, resolveOptions } from './resolve-options.ts';
+import type { Problem, Result } from '../domain/result.ts';
+import type { OptionSources } from './option-reader.ts';
+import type { Command } from './options.ts';
+import type { LogOptions, Options } from './resolve-options.ts';
+
+/** The command line or the configuration is wrong; nothing was started. */
+const EXIT_USAGE = 2;
+
+const SUMMARIES: Readonly<Record<Command, string>> = {
+  run: 'serve until told to stop (the default)',
+  check: 'say what would be bound, and to which endpoints; change nothing',
+  cleanup: 'remove the rules that a crash left behind',
+};
+
+const TAKES_OPTIONS_OF_RUN = "\nTakes the options of run: 'embassy help run'.";
+
+const EXAMPLES = `
+Examples:
+  # On a Docker host: each container reaches what its BACKEND_* asks for
+  $ embassy -provider=docker -discovery=etcd://127.0.0.1:2379 --dnat
+  $ docker run -e BACKEND_APP1='/services/prod/frontend/http;80' ...
+
+  # No privileges, no Docker: http://127.0.0.1:8080 is the service 'web'
+  $ embassy -provider=static -services='web;8080' -consumer='*' \\
+      -discovery=file:endpoints.yaml --listen
+
+  # What would be bound, and to which endpoints
+  $ embassy check -discovery=etcd://127.0.0.1:2379 --dnat
+
+  # Remove the rules that a crash left behind
+  $ embassy cleanup
+`;
+
+/** What the program needs from the process. */
+export interface ProgramDependencies {
+  /** Writes to standard output: what was asked for. */
+  out(text: string): void;
+  /** Writes to standard error: what is wrong. */
+  err(text: string): void;
+  /**
+   * Reads the config file, whole, as UTF-8.
+   *
+   * @throws {Error} It cannot be read; the message says why.
+   */
+  readFile(path: string): string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Of embassy, e.g. `0.1.0`. */
+  readonly version: string;
+}
+
+/** What is to be done; `done` is what the program did itself, by printing. */
+export type Invocation =
+  | { readonly command: 'run'; readonly options: Options }
+  | { readonly command: 'check'; readonly options: Options }
+  | { readonly command: 'cleanup'; readonly options: LogOptions }
+  | { readonly command: 'done'; readonly exitCode: number };
+
+/**
+ * Reads a command line: which command, with which options.
+ *
+ * @param given - The arguments without Node's and the program's own names.
+ * @returns What to do. `done` when help, the version or what is wrong was printed; everything wrong is
+ *   printed at once, with its source, and the exit code is 2.
+ *
+ * Prints and reads through its dependencies alone; never ends the process.
+ */
+export function program(dependencies: ProgramDependencies, given: readonly string[]): Invocation {
+  let invocation: Invocation = { command: 'done', exitCode: 0 };
+  const root = build(dependencies, (command, rest) => {
+    invocation = invoke(dependencies, command, rest);
+  });
+  const words = normaliseArguments(given);
+  if (words[0] === 'help') {
+    const unknown = unknownCommand(words.slice(1, 2).filter((word) => !isCommand(word)));
+    if (unknown.length > 0) return refuse(dependencies, unknown);
+  }
+  try {
+    root.parse([...words], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return { command: 'done', exitCode: error.exitCode === 0 ? 0 : EXIT_USAGE };
+  }
+  return invocation;
+}
+
+/** The commander side: commands, help, version. Options pass through it untouched. */
+function build(
+  dependencies: ProgramDependencies,
+  onCommand: (command: Command, rest: readonly string[]) => void,
+): CommanderCommand {
+  const root = new CommanderCommand('embassy');
+  root
+    .description('Makes services reachable at one address inside containers, each container its own.')
+    .usage('[run|check|cleanup] [options]')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => {
+        dependencies.out(text);
+      },
+      writeErr: (text) => {
+        dependencies.err(text);
+      },
+      getOutHelpWidth: () => HELP_COLUMNS,
+      getErrHelpWidth: () => HELP_COLUMNS,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .helpOption('-h, --help', 'show this')
+    .version(`embassy ${dependencies.version}`, '--version', 'show the version')
+    .helpCommand('help [command]', 'show the help of a command');
+  root.configureHelp({ subcommandTerm: (command) => command.name() });
+  for (const name of COMMANDS) {
+    const command = root.command(name, { isDefault: name === 'run' });
+    command
+      .summary(SUMMARIES[name])
+      .description(`${SUMMARIES[name].charAt(0).toUpperCase()}${SUMMARIES[name].slice(1)}.`)
+      .usage('[options]')
+      .argument('[rest...]')
+      .allowUnknownOption()
+      .helpOption('-h, --help', 'show this')
+      .version(`embassy ${dependencies.version}`, '--version', 'show the version')
+      .addHelpText('after', name === 'run' ? formatOptionHelp() : TAKES_OPTIONS_OF_RUN)
+      .action((rest: readonly string[]) => {
+        onCommand(name, rest);
+      });
+  }
+  root.addHelpText('after', `${EXAMPLES}${formatOptionHelp()}`);
+  return root;
+}
+
+function invoke(dependencies: ProgramDependencies, command: Command, rest: readonly string[]): Invocation {
+  const words = rest.filter((argument) => !argument.startsWith('-') || argument === '-');
+  const given = rest.filter((argument) => argument.startsWith('-') && argument !== '-');
+  const sources = { arguments: given, environment: dependencies.environment };
+  const config = readConfig(dependencies, sources);
+  const read: OptionSources = { ...sources, config: config.ok ? config.value : undefined };
+  const before = [...unknownCommand(words), ...(config.ok ? [] : config.problems)];
+  switch (command) {
+    case 'run':
+    case 'check': {
+      const options = withProblems(before, resolveOptions(read));
+      return options.ok ? { command, options: options.value } : refuse(dependencies, options.problems);
+    }
+    case 'cleanup': {
+      const options = withProblems(before, resolveLogOptions(read));
+      return options.ok ? { command, options: options.value } : refuse(dependencies, options.problems);
+    }
+  }
+}
+
+function readConfig(
+  dependencies: ProgramDependencies,
+  sources: Omit<OptionSources, 'config'>,
+): Result<OptionSources['config']> {
+  const asked = configPath(sources);
+  if (asked === undefined) return { ok: true, value: undefined };
+  try {
+    return { ok: true, value: { path: asked.value, text: dependencies.readFile(asked.value) } };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { ok: false, problems: [{ place: asked.place, message: `cannot be read: ${printable(reason)}` }] };
+  }
+}
+
+function withProblems<T>(before: readonly Problem[], result: Result<T>): Result<T> {
+  if (before.length === 0) return result;
+  return { ok: false, problems: [...before, ...(result.ok ? [] : result.problems)] };
+}
+
+function unknownCommand(words: readonly string[]): readonly Problem[] {
+  return words.map((word) => {
+    const near = suggestion(word, COMMANDS);
+    const isSwitchValue = /^(?:true|false)$/i.test(word);
+    const hint = isSwitchValue ? ` (the value of a switch stands behind '=': --dnat=${word})` : near;
+    return { place: `command '${printable(word)}'`, message: `unknown${hint}` };
+  });
+}
+
+function isCommand(word: string): boolean {
+  return COMMANDS.some((command) => command === word);
+}
+
+function refuse(dependencies: ProgramDependencies, problems: readonly Problem[]): Invocation {
+  const lines = problems.map((problem) => `embassy: ${formatProblem(problem)}\n`);
+  dependencies.err(`${lines.join('')}See 'embassy --help' for the commands and options of this version.\n`);
+  return { command: 'done', exitCode: EXIT_USAGE };
+}
