@@ -70,7 +70,7 @@ export function createDockerClient({ engine }: { readonly engine: string }): Doc
 function engineAddress(engine: string): DockerOptions {
   const url = URL.parse(engine);
   const aside = { protocol: 'http', pathPrefix: '/', timeout: undefined, key: undefined } as const;
-  if (url?.protocol === 'unix:') {
+  if (url?.protocol === 'unix:' && url.pathname.length > 1) {
     return { ...aside, host: undefined, socketPath: decodeURIComponent(url.pathname) };
   }
   if ((url?.protocol === 'tcp:' || url?.protocol === 'http:') && url.hostname !== '') {

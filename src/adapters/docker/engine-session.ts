@@ -79,9 +79,7 @@ export async function* followEngine(
   let stream: DockerEventStream | undefined;
   let reading: Promise<void> | undefined;
   try {
-    stream = await withTimeLimit(clock, { what: 'GET /events', signal }, (limited) =>
-      client.subscribe({ signal: limited }),
-    );
+    stream = await withTimeLimit(clock, { what: 'GET /events', signal }, (limited) => open(client, limited));
     reading = readEvents(stream, marks);
     await readAll(dependencies, inventory, options);
     answered = true;
@@ -118,7 +116,7 @@ export async function* followEngine(
 }
 
 /** Says what went wrong, in the words of whoever threw. Pure. */
-export function messageOf(error: unknown): string {
+function messageOf(error: unknown): string {
   return error instanceof Error && error.message !== '' ? error.message : String(error);
 }
 
@@ -127,6 +125,14 @@ function suspectsOf(telling: Telling | undefined, marks: DirtyMarks): readonly s
   const suspects = marks.unannounced(telling?.changed ?? []);
   marks.forget();
   return suspects;
+}
+
+/** Subscribes; a stream that comes when nobody waits for it any more is closed. */
+async function open(client: DockerClient, signal: AbortSignal): Promise<DockerEventStream> {
+  const stream = await client.subscribe({ signal });
+  if (!signal.aborted) return stream;
+  await stream[Symbol.asyncDispose]();
+  throw signal.reason;
 }
 
 async function readEvents(stream: DockerEventStream, marks: DirtyMarks): Promise<void> {
