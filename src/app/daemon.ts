@@ -2,6 +2,7 @@ import { RoutingTable } from '../domain/routing-table.ts';
 import { diff } from '../domain/change.ts';
 import { formatProblem } from '../domain/result.ts';
 import { sameBinding } from '../domain/binding.ts';
+import { BACKOFF_DEFAULT, backoffMs } from '../ports/backoff.ts';
 import { computeBindings } from './compute-bindings.ts';
 import { ConsumerSet } from './consumer-set.ts';
 import { computeRoutes, neededPools } from './routing.ts';
@@ -9,6 +10,7 @@ import { Runner } from './runner.ts';
 import { ServiceSet } from './service-set.ts';
 import type { Binding, BindingId } from '../domain/binding.ts';
 import type { Problem } from '../domain/result.ts';
+import type { Discovery } from '../ports/discovery.ts';
 import type { Provider } from '../ports/provider.ts';
 import type { Proxier } from '../ports/proxier.ts';
 import type { Random } from '../ports/random.ts';
@@ -102,7 +104,7 @@ export class Daemon {
    * @throws {SourceUnreachable} See `failFast`. Everything is stopped then, too.
    */
   async run(options: { readonly stop: AbortSignal; readonly abort: AbortSignal }): Promise<void> {
-    const { log, capture, proxier, providers } = this.#dependencies;
+    const { log, capture, proxier, providers, discoveries } = this.#dependencies;
     const ending = new AbortController();
     const { signal } = ending;
     const stopped = new Promise<void>((resolve) => {
@@ -115,6 +117,7 @@ export class Daemon {
     const captured = capture?.run({ signal }) ?? Promise.resolve();
     const work = [
       ...providers.map(async (provider) => this.#follow(provider, signal)),
+      ...[...discoveries.values()].map(async (discovery) => this.#greet(discovery, signal)),
       this.#runner.run(async () => this.#sync(), {
         signal,
         onFailure: (error) => {
@@ -160,6 +163,30 @@ export class Daemon {
       for (const problem of this.#consumers.take(provider.name, item)) log.warn(formatProblem(problem));
       capture?.setInterfaces(this.#consumers.interfaces);
       this.#runner.mark();
+    }
+  }
+
+  /**
+   * Says at start, once, when a discovery is away, and again when it is there; services are watched all the
+   * same.
+   */
+  async #greet(discovery: Discovery, signal: AbortSignal): Promise<void> {
+    const { clock, random, log, metrics } = this.#dependencies;
+    try {
+      for (let failures = 1; ; failures += 1) {
+        const outage = await discovery.probe({ signal });
+        if (outage === undefined) {
+          if (failures > 1) log.info(`${discovery.name} answers now`);
+          return;
+        }
+        metrics.discoveryFailed();
+        const what = outage.kind === 'forbidden' ? 'refuses to tell' : 'cannot be asked';
+        if (failures === 1) log.warn(`${discovery.name} ${what} (${outage.reason}); trying again`);
+        this.#failFast(true, `${discovery.name} ${what}: ${outage.reason}`);
+        await clock.sleep(backoffMs(failures, BACKOFF_DEFAULT, random), { signal });
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
     }
   }
 

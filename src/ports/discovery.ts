@@ -10,6 +10,13 @@ import type { ServiceName } from '../domain/service-name.ts';
  */
 export type Evidence = 'authoritative' | 'hearsay';
 
+/** Why a source tells nothing; what it told before goes on serving. */
+export type Outage =
+  /** It cannot be asked. */
+  | { readonly kind: 'unreachable'; readonly reason: string }
+  /** It refuses to tell (rights, credentials); not the same as empty [P13]. */
+  | { readonly kind: 'forbidden'; readonly reason: string };
+
 /** What a discovery tells of one service. */
 export type DiscoveryItem =
   | {
@@ -31,10 +38,7 @@ export type DiscoveryItem =
       readonly revision: string;
       readonly problems: readonly Problem[];
     }
-  /** The source cannot be asked; the last known endpoints go on serving. */
-  | { readonly kind: 'unreachable'; readonly reason: string }
-  /** The source refuses to tell (rights, credentials); not the same as empty [P13]. */
-  | { readonly kind: 'forbidden'; readonly reason: string };
+  | Outage;
 
 /**
  * Tells the endpoints of services (etcd, file).
@@ -56,4 +60,12 @@ export interface Discovery extends AsyncDisposable {
    * the app opens one per service.
    */
   watch(service: ServiceName, options: { readonly signal: AbortSignal }): AsyncIterable<DiscoveryItem>;
+  /**
+   * Asks once whether the source can be asked, so that an operator learns at start, before any service is
+   * needed.
+   *
+   * @param signal - Gives up: rejects with `signal.reason`.
+   * @returns Why not, or undefined when it answers. Bounded in time.
+   */
+  probe(options: { readonly signal: AbortSignal }): Promise<Outage | undefined>;
 }

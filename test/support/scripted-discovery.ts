@@ -1,7 +1,7 @@
 import { Wakeup } from '../../src/ports/wakeup.ts';
 import type { Endpoint } from '../../src/domain/endpoint.ts';
 import type { ServiceName } from '../../src/domain/service-name.ts';
-import type { Discovery, DiscoveryItem, Evidence } from '../../src/ports/discovery.ts';
+import type { Discovery, DiscoveryItem, Evidence, Outage } from '../../src/ports/discovery.ts';
 
 /** A watch that somebody opened. */
 interface OpenWatch {
@@ -39,6 +39,10 @@ export class ScriptedDiscovery implements Discovery {
     }
   }
 
+  async probe(): Promise<Outage | undefined> {
+    return undefined;
+  }
+
   async *watch(
     service: ServiceName,
     options: { readonly signal: AbortSignal },
@@ -49,7 +53,7 @@ export class ScriptedDiscovery implements Discovery {
     try {
       while (!options.signal.aborted) {
         await watch.wakeup.wait(options).catch(() => undefined);
-        while (watch.items.length > 0 && !options.signal.aborted) yield* watch.items.splice(0, 1);
+        while (watch.items.length > 0) yield* watch.items.splice(0, 1);
       }
     } finally {
       this.#open.delete(watch);

@@ -255,9 +255,12 @@ async function readVersion(
     const request = tls === undefined ? httpGet(url, { signal }) : httpsGet(url, { ...tls, signal });
     request.on('error', reject).on('response', (response) => {
       let text = '';
-      response.setEncoding('utf8').on('error', reject).on('end', () => {
-        resolve(text);
-      });
+      response
+        .setEncoding('utf8')
+        .on('error', reject)
+        .on('end', () => {
+          resolve(text);
+        });
       response.on('data', (part: string) => {
         text += part;
         if (text.length > VERSION_LENGTH_MAX) response.destroy(new Error('too long for a version'));

@@ -5,9 +5,10 @@ import { Heartbeat } from './heartbeat.ts';
 import { keyRangeOf } from './key-range.ts';
 import { listService } from './list-service.ts';
 import { WatchSession } from './watch-session.ts';
+import { withLimit } from './with-limit.ts';
 import type { ServiceName } from '../../domain/service-name.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Discovery, DiscoveryItem } from '../../ports/discovery.ts';
+import type { Discovery, DiscoveryItem, Outage } from '../../ports/discovery.ts';
 import type { Random } from '../../ports/random.ts';
 import type { EtcdClient } from './etcd-client.ts';
 import type { KeyRange } from './key-range.ts';
@@ -96,6 +97,17 @@ export class EtcdDiscovery implements Discovery {
     }
   }
 
+  async probe({ signal }: { readonly signal: AbortSignal }): Promise<Outage | undefined> {
+    const { client, clock } = this.#dependencies;
+    try {
+      await withLimit(clock, { what: 'etcd', signal }, async (limited) => client.ping({ signal: limited }));
+      return undefined;
+    } catch (error) {
+      signal.throwIfAborted();
+      return outageFrom(error);
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#heartbeat.close();
     await this.#dependencies.client[Symbol.asyncDispose]();
@@ -138,11 +150,16 @@ function outageOf(
   error: unknown,
   session: WatchSession,
   options: { readonly hasListed: boolean },
-): (DiscoveryItem & { readonly kind: 'unreachable' | 'forbidden' }) | undefined {
-  const failure = error instanceof EtcdError ? error : undefined;
-  const reason = error instanceof Error ? error.message : String(error);
-  if (failure?.code === 'forbidden') return { kind: 'forbidden', reason };
-  if (failure?.code === 'compacted') return undefined;
+): Outage | undefined {
+  const outage = outageFrom(error);
+  if (outage.kind === 'forbidden') return outage;
+  if (error instanceof EtcdError && error.code === 'compacted') return undefined;
   if (options.hasListed && session.end?.kind !== 'lost') return undefined;
-  return { kind: 'unreachable', reason };
+  return outage;
+}
+
+/** A failed call in the words of the port. */
+function outageFrom(error: unknown): Outage {
+  const kind = error instanceof EtcdError && error.code === 'forbidden' ? 'forbidden' : 'unreachable';
+  return { kind, reason: error instanceof Error ? error.message : String(error) };
 }

@@ -1,12 +1,13 @@
 import { sameEndpoint } from '../../domain/endpoint.ts';
 import { formatProblem } from '../../domain/result.ts';
 import { Wakeup } from '../../ports/wakeup.ts';
+import { FileError } from './file-client.ts';
 import { FileFollower } from './file-follower.ts';
 import type { Endpoint } from '../../domain/endpoint.ts';
 import type { Problem } from '../../domain/result.ts';
 import type { ServiceName } from '../../domain/service-name.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Discovery, DiscoveryItem } from '../../ports/discovery.ts';
+import type { Discovery, DiscoveryItem, Outage } from '../../ports/discovery.ts';
 import type { FileClient } from './file-client.ts';
 import type { FileService } from './file-document.ts';
 import type { FileState } from './file-follower.ts';
@@ -36,11 +37,13 @@ interface Told {
  */
 export class FileDiscovery implements Discovery {
   readonly name: string;
+  readonly #client: FileClient;
   readonly #follower: FileFollower;
   readonly #watches = new Set<Wakeup>();
 
   constructor(dependencies: FileDiscoveryDependencies, options: { readonly name: string }) {
     this.name = options.name;
+    this.#client = dependencies.client;
     this.#follower = new FileFollower(dependencies, {
       onChange: () => {
         for (const watch of this.#watches) watch.set();
@@ -73,6 +76,16 @@ export class FileDiscovery implements Discovery {
     } finally {
       this.#watches.delete(wakeup);
       if (this.#watches.size === 0) await this.#follower.stop();
+    }
+  }
+
+  async probe({ signal }: { readonly signal: AbortSignal }): Promise<Outage | undefined> {
+    try {
+      await this.#client.read({ signal });
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      return { kind: error.code === 'forbidden' ? 'forbidden' : 'unreachable', reason: error.message };
     }
   }
 

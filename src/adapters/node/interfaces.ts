@@ -1,22 +1,27 @@
-import { networkInterfaces } from 'node:os';
-import { isLoopback, parseIpAddress } from '../../domain/address.ts';
+import { familyOf, isLoopback, parseIpAddress } from '../../domain/address.ts';
+import { kernelInterfaces } from './kernel-interfaces.ts';
 import type { IpAddress } from '../../domain/address.ts';
+
+/** fe80::/10 */
+const LINK_LOCAL_V6 = /^fe[89ab]/;
 
 /**
  * Reads the addresses of one interface of this host.
  *
  * @param name - As the kernel names it, e.g. `eth0`.
  * @returns IPv4 addresses first, each family in the kernel's order; link-local IPv6 addresses are left out,
- *   since they mean nothing without their zone. Empty when there is no such interface, or it is down.
+ *   since they mean nothing without their zone. Empty when there is no such interface, or it is down; one
+ *   that is up without a carrier, as a bridge without a member is, has its addresses.
  *
  * Asks the kernel each time.
  */
 export function addressesOfInterface(name: string): readonly IpAddress[] {
-  const addresses = (networkInterfaces()[name] ?? [])
-    .filter((entry) => entry.family === 'IPv4' || entry.scopeid === 0)
-    .sort((a, b) => a.family.localeCompare(b.family))
-    .map((entry) => parseIpAddress(entry.address));
-  return addresses.filter((address) => address !== undefined);
+  return kernelInterfaces()
+    .filter(({ interfaceName }) => interfaceName === name)
+    .map(({ address }) => parseIpAddress(address))
+    .filter((address) => address !== undefined)
+    .filter((address) => !LINK_LOCAL_V6.test(address))
+    .sort((a, b) => familyOf(a) - familyOf(b));
 }
 
 /**
@@ -28,5 +33,5 @@ export function addressesOfInterface(name: string): readonly IpAddress[] {
  */
 export function isLocalAddress(address: IpAddress): boolean {
   if (isLoopback(address)) return true;
-  return Object.keys(networkInterfaces()).some((name) => addressesOfInterface(name).includes(address));
+  return kernelInterfaces().some((entry) => parseIpAddress(entry.address) === address);
 }

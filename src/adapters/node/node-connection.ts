@@ -1,5 +1,6 @@
 import { ConnectionLostError } from '../../ports/connection.ts';
 import { socketCallsIfAny } from './socket-calls.ts';
+import { resetSocket } from './socket-options.ts';
 import { handleOf } from './tcp-handle.ts';
 import type { Socket } from 'node:net';
 import type { SocketAddress } from '../../domain/address.ts';
@@ -100,7 +101,7 @@ export class NodeConnection implements Connection {
   reset(): void {
     if (this.#socket.destroyed) return;
     this.#lose('reset by this side');
-    this.#socket.resetAndDestroy();
+    resetSocket(this.#socket);
   }
 
   close(): void {

@@ -4,6 +4,10 @@ import { createRequire } from 'node:module';
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 
+/** SOL_SOCKET, SO_LINGER; its value of "on, 0 s" is two integers. */
+const SO_LINGER: SocketOption = { level: 1, name: 13 };
+const LINGER_NOT = new Int32Array([1, 0]);
+
 /** The calls on a socket's descriptor that Node does not offer. */
 export interface SocketCalls {
   /**
@@ -22,6 +26,14 @@ export interface SocketCalls {
    * @see setsockopt(2)
    */
   setOption(fd: number, option: SocketOption, value: number): number;
+  /**
+   * Makes the close of the descriptor a reset: what was not sent is dropped.
+   *
+   * @returns 0, or the error number.
+   *
+   * @see socket(7), SO_LINGER with a time of 0.
+   */
+  resetOnClose(fd: number): number;
   /**
    * Hands bytes to the kernel, as many as it takes now.
    *
@@ -89,6 +101,8 @@ function bind(library: ForeignFunctions): SocketCalls {
   const send = libc.func('intptr_t send(int, const void *bytes, size_t count, int flags)');
   const integer = new Int32Array(1);
   const length = new Uint32Array(1);
+  const set = (fd: number, option: SocketOption, value: Int32Array): number =>
+    setsockopt(fd, option.level, option.name, value, value.byteLength) === 0 ? 0 : library.errno();
   return {
     getOption(fd, option, into) {
       length[0] = into.length;
@@ -96,8 +110,10 @@ function bind(library: ForeignFunctions): SocketCalls {
     },
     setOption(fd, option, value) {
       integer[0] = value;
-      const size = integer.byteLength;
-      return setsockopt(fd, option.level, option.name, integer, size) === 0 ? 0 : library.errno();
+      return set(fd, option, integer);
+    },
+    resetOnClose(fd) {
+      return set(fd, SO_LINGER, LINGER_NOT);
     },
     send(fd, buffer, count) {
       return Number(send(fd, buffer, count, MSG_DONTWAIT | MSG_NOSIGNAL));

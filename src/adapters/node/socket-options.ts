@@ -1,4 +1,6 @@
 import { socketCallsIfAny } from './socket-calls.ts';
+import { handleOf } from './tcp-handle.ts';
+import type { Socket } from 'node:net';
 import type { SocketOption } from './socket-calls.ts';
 import type { TcpHandle } from './tcp-handle.ts';
 
@@ -33,4 +35,21 @@ export function tune(handle: TcpHandle, tuning: SocketTuning): boolean {
   const keepAlive = handle.setKeepAlive(true, Math.max(1, Math.round(tuning.keepAliveIdleMs / 1_000)));
   const userTimeout = socketCallsIfAny()?.setOption(handle.fd, TCP_USER_TIMEOUT, tuning.userTimeoutMs);
   return noDelay === 0 && keepAlive === 0 && userTimeout === 0;
+}
+
+/**
+ * Destroys a socket and tells its peer so (RST).
+ *
+ * Not by `resetAndDestroy` alone: while an end waits behind unsent bytes libuv refuses to reset, and Node then
+ * forgets the descriptor without closing it. Where this platform offers nothing else, such a socket ends
+ * without the RST.
+ *
+ * @see libuv, uv_tcp_close_reset; Node.js, Socket.prototype._destroy.
+ */
+export function resetSocket(socket: Socket): void {
+  const handle = handleOf(socket);
+  const resets = handle !== undefined && socketCallsIfAny()?.resetOnClose(handle.fd) === 0;
+  const isEnding = socket.writableEnded && !socket.writableFinished;
+  if (resets || isEnding) socket.destroy();
+  else socket.resetAndDestroy();
 }

@@ -1,0 +1,4 @@
+import { describeDiscoveryContract } from '../../contracts/discovery.contract.ts';
+import { simEtcdSource } from '../../support/discovery-sources.ts';
+
+describeDiscoveryContract('etcd, simulated', simEtcdSource);

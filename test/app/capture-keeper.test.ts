@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict';
+import { SimClock } from '../../sim/clock.ts';
+import { MemoryLog } from '../../sim/log.ts';
+import { MemoryMetrics } from '../../sim/metrics.ts';
+import { SeededRandom } from '../../sim/random.ts';
+import { CaptureKeeper } from '../../src/app/capture-keeper.ts';
+import { RedirectorError } from '../../src/ports/redirector.ts';
+import { at } from '../support/addresses.ts';
+import { address } from '../support/endpoints.ts';
+import { settle } from '../support/settle.ts';
+import type { Capture, Redirector } from '../../src/ports/redirector.ts';
+
+const BASE = { virtualIps: [address('172.17.0.1')], listeners: [at('172.17.0.1:9999')] };
+const BUSY = new RedirectorError('busy', 'iptables is locked', { hint: 'see who holds the lock' });
+const REFUSAL = new RedirectorError('no-privilege', 'iptables may not be used', {
+  hint: 'run with CAP_NET_ADMIN, or use --listen',
+});
+
+describe('CaptureKeeper', () => {
+  it('writes nothing before it knows the interfaces', async () => {
+    const bench = keep();
+    await bench.clock.advance(60_000);
+    assert.deepEqual(bench.kernel.written, []);
+    await bench.stop();
+  });
+
+  it('writes the rules for the interfaces, and again when they change', async () => {
+    const bench = keep();
+    bench.keeper.setInterfaces(['docker0']);
+    await bench.clock.advance(1_000);
+    bench.keeper.setInterfaces(['docker0']);
+    await bench.clock.advance(1_000);
+    bench.keeper.setInterfaces(['br-1', 'docker0']);
+    await bench.clock.advance(1_000);
+    assert.deepEqual(bench.kernel.written, ['docker0', 'br-1 docker0']);
+    assert.deepEqual(bench.log.messages(), [
+      'capturing traffic for 172.17.0.1 from docker0',
+      'capturing traffic for 172.17.0.1 from br-1, docker0',
+    ]);
+    await bench.stop();
+  });
+
+  it('[C4] [P27] puts wiped rules back within 5 s, and says so', async () => {
+    const bench = keep();
+    bench.keeper.setInterfaces(['docker0']);
+    await bench.clock.advance(1_000);
+    bench.kernel.wipe();
+    await bench.clock.advance(5_000);
+    assert.deepEqual(bench.kernel.written, ['docker0', 'docker0']);
+    assert.deepEqual(bench.log.messages('warn'), [
+      'the rules were missing or different; put back: traffic for 172.17.0.1 from docker0',
+    ]);
+    await bench.stop();
+  });
+
+  it('says once why the rules cannot be written, tries on, and says when they can', async () => {
+    const bench = keep();
+    bench.kernel.fail(BUSY);
+    bench.keeper.setInterfaces(['docker0']);
+    await bench.clock.advance(30_000);
+    assert.deepEqual(bench.log.messages('error'), [
+      'the rules could not be written: iptables is locked; see who holds the lock; trying again',
+    ]);
+    assert(bench.metrics.count('sync failed') > 3);
+    bench.kernel.fail(undefined);
+    await bench.clock.advance(5_000);
+    assert.deepEqual(bench.kernel.written, ['docker0']);
+    assert.deepEqual(bench.log.messages('info'), [
+      'the rules can be written again',
+      'capturing traffic for 172.17.0.1 from docker0',
+    ]);
+    await bench.stop();
+  });
+
+  it('gives up when the first rules never can be written, and has nothing to clean up then', async () => {
+    const bench = keep();
+    bench.kernel.fail(REFUSAL);
+    bench.keeper.setInterfaces(['docker0']);
+    const failing = assert.rejects(bench.stopped, REFUSAL);
+    await bench.clock.advance(0);
+    await failing;
+    await bench.keeper.cleanup();
+    assert.deepEqual(bench.log.messages(), []);
+  });
+
+  it('tries on when a privilege is lost later', async () => {
+    const bench = keep();
+    bench.keeper.setInterfaces(['docker0']);
+    await bench.clock.advance(1_000);
+    bench.kernel.fail(REFUSAL);
+    await bench.clock.advance(10_000);
+    assert.equal(bench.log.messages('error').length, 1);
+    await bench.stop();
+  });
+
+  it('leaves the rules in place when its run ends, and no timer', async () => {
+    const bench = keep();
+    bench.keeper.setInterfaces(['docker0']);
+    await bench.clock.advance(1_000);
+    await bench.stop();
+    assert.equal(bench.kernel.present, true);
+    assert.equal(bench.clock.pendingTimers, 0);
+  });
+
+  describe('cleanup', () => {
+    it('removes the rules and says so, if there were any', async () => {
+      const bench = keep();
+      bench.keeper.setInterfaces(['docker0']);
+      await bench.clock.advance(1_000);
+      await bench.stop();
+      await bench.keeper.cleanup();
+      await bench.keeper.cleanup();
+      assert.equal(bench.kernel.present, false);
+      assert.deepEqual(bench.log.messages().slice(1), ['rules removed']);
+      assert.equal(bench.clock.pendingTimers, 0);
+    });
+
+    it('says what could not be removed and what to do, and does not throw', async () => {
+      const bench = keep();
+      await bench.stop();
+      bench.kernel.fail(REFUSAL);
+      await bench.keeper.cleanup();
+      assert.deepEqual(bench.log.messages('error'), [
+        'the rules could not be removed: iptables may not be used; ' +
+          'run with CAP_NET_ADMIN, or use --listen; run "embassy cleanup" later',
+      ]);
+    });
+
+    it('gives up after 5 s', async () => {
+      const bench = keep();
+      await bench.stop();
+      bench.kernel.hang();
+      const cleaning = bench.keeper.cleanup();
+      await bench.clock.advance(5_000);
+      await cleaning;
+      assert.match(bench.log.messages('error')[0] ?? '', /not done after 5 s/);
+    });
+  });
+});
+
+/** A kernel whose rules are one text, or none. */
+class FakeKernel implements Redirector {
+  readonly written: string[] = [];
+  #rules: string | undefined;
+  #error: Error | undefined;
+  #hangs = false;
+
+  get present(): boolean {
+    return this.#rules !== undefined;
+  }
+
+  wipe(): void {
+    this.#rules = undefined;
+  }
+
+  fail(error: Error | undefined): void {
+    this.#error = error;
+  }
+
+  hang(): void {
+    this.#hangs = true;
+  }
+
+  async ensure(capture: Capture): Promise<boolean> {
+    if (this.#error !== undefined) throw this.#error;
+    const rules = capture.interfaces.join(' ');
+    if (this.#rules === rules) return false;
+    this.#rules = rules;
+    this.written.push(rules);
+    return true;
+  }
+
+  async cleanup({ signal }: { readonly signal: AbortSignal }): Promise<boolean> {
+    if (this.#error !== undefined) throw this.#error;
+    if (this.#hangs) {
+      await new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => {
+          reject(signal.reason as Error);
+        });
+      });
+    }
+    const present = this.#rules !== undefined;
+    this.#rules = undefined;
+    return present;
+  }
+}
+
+interface Bench {
+  readonly clock: SimClock;
+  readonly log: MemoryLog;
+  readonly metrics: MemoryMetrics;
+  readonly kernel: FakeKernel;
+  readonly keeper: CaptureKeeper;
+  readonly stopped: Promise<void>;
+  stop(): Promise<void>;
+}
+
+function keep(): Bench {
+  const [clock, log, metrics, kernel] = [
+    new SimClock(settle),
+    new MemoryLog(),
+    new MemoryMetrics(),
+    new FakeKernel(),
+  ];
+  const keeper = new CaptureKeeper(
+    { clock, log, metrics, random: new SeededRandom(1), redirector: kernel },
+    BASE,
+  );
+  const abort = new AbortController();
+  const done = keeper.run({ signal: abort.signal });
+  return {
+    clock,
+    log,
+    metrics,
+    kernel,
+    keeper,
+    stopped: done,
+    stop: async () => {
+      abort.abort();
+      await done;
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { ConsumerSet } from '../../src/app/consumer-set.ts';
+import { consumerId } from '../../src/domain/consumer.ts';
+import { consumer } from '../support/bindings.ts';
+import type { Consumer } from '../../src/domain/consumer.ts';
+import type { ProviderItem } from '../../src/ports/provider.ts';
+
+describe('ConsumerSet', () => {
+  it('replaces what a provider told by its snapshot, and leaves other providers alone', () => {
+    const set = new ConsumerSet();
+    set.take('docker', snapshot([consumer('a'), consumer('b')], ['docker0']));
+    set.take('static', snapshot([consumer('s')], []));
+    set.take('docker', snapshot([consumer('b')], ['br-1', 'docker0']));
+    assert.deepEqual(names(set), ['b', 's']);
+    assert.deepEqual(set.interfaces, ['br-1', 'docker0']);
+  });
+
+  it('applies changes: a new one, another one under its id, one that is gone', () => {
+    const set = new ConsumerSet();
+    set.take('docker', snapshot([consumer('a'), consumer('b')], ['docker0']));
+    const again = consumer('b', { startedAt: '2026-02-02T00:00:00Z' });
+    set.take('docker', {
+      kind: 'changes',
+      changes: [
+        { kind: 'remove', id: consumerId('a') },
+        { kind: 'upsert', value: again },
+        { kind: 'upsert', value: consumer('c') },
+      ],
+      problems: [],
+    });
+    assert.deepEqual(names(set), ['b', 'c']);
+    assert.equal(set.consumers[0], again);
+    assert.deepEqual(set.interfaces, ['docker0']);
+  });
+
+  it('keeps everything while a provider cannot be asked', () => {
+    const set = new ConsumerSet();
+    set.take('docker', snapshot([consumer('a')], ['docker0']));
+    const { revision } = set;
+    set.take('docker', { kind: 'unreachable', reason: 'no such file' });
+    assert.deepEqual(names(set), ['a']);
+    assert.equal(set.revision, revision, 'nothing changed, so nothing is to be computed anew');
+  });
+
+  it('counts its revision up with each item and hands problems on', () => {
+    const set = new ConsumerSet();
+    const problems = [{ place: 'x', message: 'wrong' }];
+    assert.deepEqual(set.take('docker', { kind: 'changes', changes: [], problems }), problems);
+    assert.equal(set.revision, 1);
+  });
+});
+
+function snapshot(consumers: readonly Consumer[], interfaces: readonly string[]): ProviderItem {
+  return { kind: 'snapshot', consumers, interfaces, problems: [] };
+}
+
+function names(set: ConsumerSet): readonly string[] {
+  return set.consumers.map((known) => known.name);
+}
