@@ -227,11 +227,11 @@ function createProvider(options: Options, log: Log): Provider {
       return createDockerProvider({ client, clock, random, log }, { prefix: options.prefix, rules });
     }
     case 'static': {
-      const { text } = options.services;
+      const { text, place } = options.services;
       if (text === '') log.warn('there is nothing to bind; name what is wanted: -services=NAME;PORT,…');
       const addresses =
         options.consumers.length > 0 ? options.consumers : addressesOrThrow(HOST, options.interface);
-      return createStaticProvider({ services: text, addresses, rules });
+      return createStaticProvider({ services: text, place, addresses, rules });
     }
   }
 }

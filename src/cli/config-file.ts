@@ -1,9 +1,9 @@
 import { LineCounter, isMap, isScalar, isSeq, parseDocument } from 'yaml';
 import { OPTION_ROWS, findOption } from './options.ts';
 import { suggestion } from './nearest-name.ts';
-import { printable } from './printable.ts';
+import { printable } from '../domain/printable.ts';
 import type { OptionRow } from './options.ts';
-import type { Problem, Result } from '../domain/result.ts';
+import type { Problem } from '../domain/result.ts';
 
 /** The longest config file, in characters; a real one has less than a thousand. */
 const CONFIG_LENGTH_MAX = 1_048_576;
@@ -17,19 +17,26 @@ export interface ConfigValue {
 /** The values of a config file by the name of the option, in the order written. */
 export type ConfigValues = ReadonlyMap<string, readonly ConfigValue[]>;
 
+/** What a config file says, and what is wrong with the rest of it. */
+export interface ParsedConfig {
+  readonly values: ConfigValues;
+  readonly problems: readonly Problem[];
+}
+
 /**
  * Reads a config file [C8]: a YAML map with the names of options as keys; a repeatable option takes a list,
  * too. A key without a value is as good as absent.
  *
  * @param path - The file's name, for the problems.
- * @returns The values as texts (their reading is the options'), or every problem with line and column.
+ * @returns The values as texts (their reading is the options'), and every problem with its line. A file that
+ *   is not YAML has no values, and its problems have columns, too.
  *
  * Pure.
  */
-export function parseConfigFile(text: string, path: string): Result<ConfigValues> {
+export function parseConfigFile(text: string, path: string): ParsedConfig {
   const place = `config file ${printable(path)}`;
   if (text.length > CONFIG_LENGTH_MAX) {
-    return { ok: false, problems: [{ place, message: `longer than ${CONFIG_LENGTH_MAX} characters` }] };
+    return nothing([{ place, message: `longer than ${CONFIG_LENGTH_MAX} characters` }]);
   }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
@@ -38,14 +45,14 @@ export function parseConfigFile(text: string, path: string): Result<ConfigValues
       const { line, col } = lines.linePos(error.pos[0]);
       return { place: `${place}, line ${line}`, column: col, message: printable(error.message) };
     });
-    return { ok: false, problems };
+    return nothing(problems);
   }
   const { contents } = document;
   if (contents === null || (isScalar(contents) && contents.value === null)) {
-    return { ok: true, value: new Map() };
+    return nothing([]);
   }
   if (!isMap(contents)) {
-    return { ok: false, problems: [{ place, message: 'not a YAML map; write lines like "port: 9999"' }] };
+    return nothing([{ place, message: 'not a YAML map; write lines like "port: 9999"' }]);
   }
 
   const values = new Map<string, readonly ConfigValue[]>();
@@ -77,7 +84,11 @@ export function parseConfigFile(text: string, path: string): Result<ConfigValues
     }
     values.set(option.name, texts);
   }
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, value: values };
+  return { values, problems };
+}
+
+function nothing(problems: readonly Problem[]): ParsedConfig {
+  return { values: new Map(), problems };
 }
 
 function keyProblem(name: string | undefined): string {

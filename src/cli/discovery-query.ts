@@ -1,5 +1,5 @@
 import { suggestion } from './nearest-name.ts';
-import { printable } from './printable.ts';
+import { printable } from '../domain/printable.ts';
 import type { Fault } from './option-value.ts';
 
 /** What may stand behind the `?` of a discovery URL, in the order it is written back. */

@@ -1,6 +1,6 @@
 import { parseIpAddress, parsePort } from '../domain/address.ts';
 import { suggestion } from './nearest-name.ts';
-import { printable } from './printable.ts';
+import { printable } from '../domain/printable.ts';
 import { parseDiscoveryQuery } from './discovery-query.ts';
 import type { Port } from '../domain/address.ts';
 import type { DiscoveryQuery, QueryKey } from './discovery-query.ts';
@@ -131,7 +131,10 @@ function readServer(
 ): Reading<DiscoveryUrl> {
   const head = /^([A-Za-z][A-Za-z0-9]*)(\+[^:/]*)?:\/\//.exec(rest);
   if (head === null) {
-    return fail([...faults, { column: offset + 1, message: 'not a URL; write etcd://HOST:PORT or file:PATH' }]);
+    return fail([
+      ...faults,
+      { column: offset + 1, message: 'not a URL; write etcd://HOST:PORT or file:PATH' },
+    ]);
   }
   const [prefix, schemeText = '', suffix] = head;
   const scheme = SERVER_SCHEMES.find((candidate) => candidate === schemeText);

@@ -1,5 +1,5 @@
 import { parsePort } from '../domain/address.ts';
-import { printable } from './printable.ts';
+import { printable } from '../domain/printable.ts';
 import type { Port } from '../domain/address.ts';
 import type { Reading } from './option-value.ts';
 

@@ -1,6 +1,6 @@
 import { endpointKey, WEIGHT_DEFAULT } from '../domain/endpoint.ts';
 import { formatProblem } from '../domain/result.ts';
-import { printable } from './printable.ts';
+import { printable } from '../domain/printable.ts';
 import type { Binding } from '../domain/binding.ts';
 import type { Endpoint } from '../domain/endpoint.ts';
 import type { Problem } from '../domain/result.ts';

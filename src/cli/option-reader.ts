@@ -2,7 +2,7 @@ import { parseConfigFile } from './config-file.ts';
 import { nearestName, suggestion } from './nearest-name.ts';
 import { normaliseArguments, split } from './normalise-arguments.ts';
 import { OPTION_ROWS, environmentNames, findOption } from './options.ts';
-import { printable } from './printable.ts';
+import { printable } from '../domain/printable.ts';
 import type { Problem } from '../domain/result.ts';
 import type { ConfigValues } from './config-file.ts';
 import type { OptionRow } from './options.ts';
@@ -48,8 +48,8 @@ export class OptionReader {
     }
     for (const name of Object.keys(sources.environment).sort()) this.#checkVariable(name);
     const config = sources.config && parseConfigFile(sources.config.text, sources.config.path);
-    if (config?.ok === false) this.#problems.push(...config.problems);
-    this.#config = config?.ok === true ? config.value : new Map<string, never>();
+    this.#problems.push(...(config?.problems ?? []));
+    this.#config = config?.values ?? new Map<string, never>();
   }
 
   /** What is wrong so far, in the order it was met. */

@@ -1,6 +1,6 @@
 import { parseIpAddress, parsePort } from '../domain/address.ts';
 import { formatDuration, parseDuration } from './duration.ts';
-import { printable } from './printable.ts';
+import { printable } from '../domain/printable.ts';
 import { suggestion } from './nearest-name.ts';
 import type { IpAddress, Port } from '../domain/address.ts';
 
@@ -18,8 +18,7 @@ export interface Fault {
 
 /** The answer of a value's reader: the value, or everything that is wrong with it. */
 export type Reading<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly faults: readonly Fault[] };
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly faults: readonly Fault[] };
 
 /** How the values of an option are written and read. */
 export interface ValueKind<T> {

@@ -126,7 +126,7 @@ export const OPTIONS = {
   virtualIp: row('virtual-ip', dialledAddress(), ADDRESSES, {
     repeatable: true,
     environment: ['PROXY_IP'],
-    help: "what consumers dial, one per family\n(the address of docker0)",
+    help: 'what consumers dial, one per family\n(the address of docker0)',
   }),
   interface: row('interface', INTERFACE, ADDRESSES, {
     defaults: ['eth0'],

@@ -4,7 +4,7 @@ import { suggestion } from './nearest-name.ts';
 import { normaliseArguments } from './normalise-arguments.ts';
 import { COMMANDS } from './options.ts';
 import { HELP_COLUMNS, formatOptionHelp } from './option-help.ts';
-import { printable } from './printable.ts';
+import { printable } from '../domain/printable.ts';
 import { configPath, resolveLogOptions, resolveOptions } from './resolve-options.ts';
 import type { Problem, Result } from '../domain/result.ts';
 import type { OptionSources } from './option-reader.ts';
@@ -77,13 +77,14 @@ export function program(dependencies: ProgramDependencies, given: readonly strin
   const root = build(dependencies, (command, rest) => {
     invocation = invoke(dependencies, command, rest);
   });
-  const words = normaliseArguments(given);
-  if (words[0] === 'help') {
-    const unknown = unknownCommand(words.slice(1, 2).filter((word) => !isCommand(word)));
+  const normal = normaliseArguments(given);
+  const [first, ...topics] = wordsOf(normal);
+  if (first === 'help') {
+    const unknown = unknownCommand(topics.filter((word) => !isCommand(word)));
     if (unknown.length > 0) return refuse(dependencies, unknown);
   }
   try {
-    root.parse([...words], { from: 'user' });
+    root.parse(first === 'help' ? ['help', ...topics] : [...normal], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     return { command: 'done', exitCode: error.exitCode === 0 ? 0 : EXIT_USAGE };
@@ -179,9 +180,18 @@ function unknownCommand(words: readonly string[]): readonly Problem[] {
   return words.map((word) => {
     const near = suggestion(word, COMMANDS);
     const isSwitchValue = /^(?:true|false)$/i.test(word);
+    if (isCommand(word)) return { place: `command '${word}'`, message: 'only one command can be given' };
     const hint = isSwitchValue ? ` (the value of a switch stands behind '=': --dnat=${word})` : near;
     return { place: `command '${printable(word)}'`, message: `unknown${hint}` };
   });
+}
+
+/** What is neither an option nor its value: commands, if all is well. */
+function wordsOf(normal: readonly string[]): readonly string[] {
+  const end = normal.indexOf('--');
+  const options = end < 0 ? normal : normal.slice(0, end);
+  const words = options.filter((argument) => !argument.startsWith('-') || argument === '-');
+  return end < 0 ? words : [...words, ...normal.slice(end + 1)];
 }
 
 function isCommand(word: string): boolean {

@@ -16,9 +16,7 @@ const DEBUG_LEVEL = 3;
 
 /** How traffic for the virtual IP gets to us [C4]. */
 export type CaptureChoice =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'dnat' }
-  | ({ readonly kind: 'listen' } & ListenAddress);
+  { readonly kind: 'none' } | { readonly kind: 'dnat' } | ({ readonly kind: 'listen' } & ListenAddress);
 
 /** A discovery that asks etcd over its v3 API. */
 export interface EtcdDiscovery extends ServerDiscovery {

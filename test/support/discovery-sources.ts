@@ -1,7 +1,6 @@
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { EtcdDiscovery } from '../../src/adapters/etcd/etcd-discovery.ts';
 import { createFileClient } from '../../src/adapters/file/client.ts';
 import { FileDiscovery } from '../../src/adapters/file/file-discovery.ts';
@@ -17,6 +16,9 @@ import { SeededRandom } from '../../sim/random.ts';
 import { settle } from './settle.ts';
 import type { ServiceName } from '../../src/domain/service-name.ts';
 import type { DiscoverySource } from '../contracts/discovery.contract.ts';
+
+/** A real file is watched in real time. */
+const REAL_CLOCK = new NodeClock();
 
 /** The discovery of sim that is set by hand. */
 export async function memorySource(): Promise<DiscoverySource> {
@@ -164,7 +166,7 @@ export async function realFileSource(): Promise<DiscoverySource> {
     },
     forbid: undefined,
     pass: async (ms) => {
-      await delay(ms);
+      await REAL_CLOCK.sleep(ms, { signal: new AbortController().signal });
     },
     held: async () => watchers,
     [Symbol.asyncDispose]: async () => {

@@ -32,12 +32,15 @@ export async function nodeTcpWorld(host = '127.0.0.1'): Promise<TcpWorld> {
   };
   const listener = new NodeListener({ log: new MemoryLog() }, SOCKET_TUNING_DEFAULT);
   const dialer = new NodeDialer({ clock }, SOCKET_TUNING_DEFAULT);
-  const silent: AsyncDisposable[] = [];
+  const listeners: AsyncDisposable[] = [];
   const keptListener: Listener = {
-    listen: async (address, onConnection) =>
-      listener.listen(address, (connection: AcceptedConnection) => {
+    listen: async (address, onConnection) => {
+      const listening = await listener.listen(address, (connection: AcceptedConnection) => {
         onConnection(keep(connection));
-      }),
+      });
+      listeners.push(listening);
+      return listening;
+    },
   };
   const keptDialer: Dialer = {
     dial: async (to, options) => keep(await dialer.dial(to, options)),
@@ -50,16 +53,16 @@ export async function nodeTcpWorld(host = '127.0.0.1'): Promise<TcpWorld> {
     freeAddress: async () => freeAddress(host),
     silentAddress: async () => {
       const { address, close } = await silentListener(host);
-      silent.push({ [Symbol.asyncDispose]: close });
+      listeners.push({ [Symbol.asyncDispose]: close });
       return address;
     },
     unreachableAddress: undefined,
     // Of the range kept for documentation: nobody's.
     foreignAddress: at('192.0.2.1:8080'),
     [Symbol.asyncDispose]: async () => {
+      for (const each of listeners) await each[Symbol.asyncDispose]();
       for (const connection of opened) connection.reset();
       for (const connection of opened) await connection.closed;
-      for (const each of silent) await each[Symbol.asyncDispose]();
     },
   };
 }

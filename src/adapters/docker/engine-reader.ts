@@ -92,4 +92,3 @@ async function readContainer(
   const { wants, problems } = wantsOf(container, options);
   return { kind: 'running', id, record: { container, wants, problems } };
 }
-

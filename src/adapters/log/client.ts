@@ -1,6 +1,7 @@
 import { destination as pinoDestination, pino, stdTimeFunctions } from 'pino';
 import pretty from 'pino-pretty';
-import { escapeFields, escapeText, formatSentence } from './log-line.ts';
+import { printable } from '../../domain/printable.ts';
+import { escapeFields, formatSentence } from './log-line.ts';
 import type { Log, LogFields } from '../../ports/log.ts';
 
 /** Standard error, where the original's log went, too. */
@@ -49,7 +50,7 @@ export function createLog(options: LogClientOptions): Log {
   );
   const write = (level: keyof Log, message: string, fields: LogFields): void => {
     if (isPretty) logger[level](formatSentence(message, fields));
-    else logger[level](escapeFields(fields), escapeText(message));
+    else logger[level](escapeFields(fields), printable(message));
   };
   return {
     debug: (message, fields = {}) => {

@@ -71,7 +71,7 @@ function bind(library: ForeignFunctions): List {
     const list: [unknown] = [null];
     if (getifaddrs(list) !== 0) return listOfNode();
     const addresses: InterfaceAddress[] = [];
-    for (let at: unknown = list[0]; at !== null; ) {
+    for (let at: unknown = list[0]; at !== null;) {
       const { next, name, flags, address } = library.decode(at, entry) as Entry;
       const text = (flags & IFF_UP) === 0 || address === null ? undefined : addressText(library, address);
       if (text !== undefined) addresses.push({ interfaceName: name, address: text });

@@ -33,11 +33,12 @@ export class NodeClock implements Clock {
     let timer: NodeJS.Timeout;
     const arm = (leftMs: number): void => {
       const laterMs = leftMs - TIMER_MAX_MS;
-      timer = laterMs <= 0
-        ? setTimeout(callback, leftMs)
-        : setTimeout(() => {
-          arm(laterMs);
-        }, TIMER_MAX_MS);
+      timer =
+        laterMs <= 0
+          ? setTimeout(callback, leftMs)
+          : setTimeout(() => {
+              arm(laterMs);
+            }, TIMER_MAX_MS);
     };
     arm(ms);
     return () => {

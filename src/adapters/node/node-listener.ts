@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
-import { getSystemErrorName } from 'node:util';
 import { formatSocketAddress } from '../../domain/address.ts';
 import { ListenError } from '../../ports/listener.ts';
+import { AcceptFailures } from './accept-failures.ts';
 import { NodeAcceptedConnection } from './node-accepted-connection.ts';
 import { tune } from './socket-options.ts';
 import { handleOf, localOf, peerOf, takeHandles } from './tcp-handle.ts';
@@ -50,7 +50,7 @@ export class NodeListener implements Listener {
     const handle = handleOf(server);
     if (handle !== undefined) tune(handle, this.#tuning);
     const fixed = ANY_ADDRESS.has(at.address) ? undefined : at;
-    const failures = new AcceptFailures(this.#log, at);
+    const failures = new AcceptFailures({ log: this.#log }, at);
     takeHandles(server, (error, accepted) => {
       if (accepted === undefined) {
         failures.add(error);
@@ -84,29 +84,6 @@ class NodeListening implements Listening {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-}
-
-/** Says a run of failed accepts once: without descriptors left each waiting consumer is one more. */
-class AcceptFailures {
-  readonly #log: Log;
-  readonly #at: SocketAddress;
-  #said = false;
-
-  constructor(log: Log, at: SocketAddress) {
-    this.#log = log;
-    this.#at = at;
-  }
-
-  add(error: number): void {
-    if (this.#said) return;
-    this.#said = true;
-    const text = formatSocketAddress(this.#at);
-    this.#log.warn(`cannot accept connections at ${text}: ${getSystemErrorName(error)}`);
-  }
-
-  reset(): void {
-    this.#said = false;
   }
 }
 

@@ -37,9 +37,10 @@ const NOT_TRANSLATED: ReadonlySet<number> = new Set([
  *
  * @see Linux, getorigdst in net/netfilter/nf_conntrack_proto.c.
  */
-export function originalDestination(
-  socket: { readonly fd: number; readonly local: SocketAddress },
-): SocketAddress | undefined {
+export function originalDestination(socket: {
+  readonly fd: number;
+  readonly local: SocketAddress;
+}): SocketAddress | undefined {
   const calls = socketCallsIfAny();
   if (calls === undefined) return socket.local;
   const family: AddressFamily = socket.local.address.includes(':') ? 6 : 4;

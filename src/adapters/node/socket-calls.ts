@@ -51,7 +51,7 @@ export interface SocketOption {
 }
 
 /** The part of the foreign-function library that is used; its own types answer `any`. */
-interface ForeignFunctions {
+export interface ForeignFunctions {
   load(path: string | null): { func(definition: string): (...values: readonly unknown[]) => unknown };
   errno(): number;
 }
@@ -73,25 +73,39 @@ let found: SocketCalls | SocketCallsUnavailableError | undefined;
  * @throws {SocketCallsUnavailableError} This platform has none; trying again does not help.
  */
 export function socketCalls(): SocketCalls {
-  found ??= load();
+  found ??= loadHere();
   if (found instanceof SocketCallsUnavailableError) throw found;
   return found;
 }
 
 /** As {@link socketCalls}, but undefined where this platform has none and the caller can do without. */
 export function socketCallsIfAny(): SocketCalls | undefined {
-  found ??= load();
+  found ??= loadHere();
   return found instanceof SocketCallsUnavailableError ? undefined : found;
 }
 
-function load(): SocketCalls | SocketCallsUnavailableError {
-  const { platform } = process;
+/**
+ * Binds the calls of a platform.
+ *
+ * @param platform - As Node names it, e.g. `linux`.
+ * @param library - Loads the foreign-function library; may throw where it has no build for this machine.
+ * @returns The calls, or why there are none; the library is loaded on Linux alone.
+ */
+export function loadSocketCalls(
+  platform: string,
+  library: () => ForeignFunctions,
+): SocketCalls | SocketCallsUnavailableError {
   if (platform !== 'linux') return new SocketCallsUnavailableError(`${platform} is not Linux`);
   try {
-    return bind(createRequire(import.meta.url)('koffi') as ForeignFunctions);
+    return bind(library());
   } catch (cause) {
     return new SocketCallsUnavailableError(String(cause), { cause });
   }
+}
+
+function loadHere(): SocketCalls | SocketCallsUnavailableError {
+  const require = createRequire(import.meta.url);
+  return loadSocketCalls(process.platform, () => require('koffi') as ForeignFunctions);
 }
 
 function bind(library: ForeignFunctions): SocketCalls {

@@ -40,9 +40,9 @@ export function tune(handle: TcpHandle, tuning: SocketTuning): boolean {
 /**
  * Destroys a socket and tells its peer so (RST).
  *
- * Not by `resetAndDestroy` alone: while an end waits behind unsent bytes libuv refuses to reset, and Node then
- * forgets the descriptor without closing it. Where this platform offers nothing else, such a socket ends
- * without the RST.
+ * Not by `resetAndDestroy` alone: while an end waits behind unsent bytes libuv refuses to reset, and Node
+ * then forgets the descriptor without closing it. Where this platform offers nothing else, such a socket
+ * ends without the RST.
  *
  * @see libuv, uv_tcp_close_reset; Node.js, Socket.prototype._destroy.
  */

@@ -6,13 +6,12 @@ import type { DescriptorRules } from '../../domain/descriptor.ts';
 import type { Problem } from '../../domain/result.ts';
 import type { Provider, ProviderItem } from '../../ports/provider.ts';
 
-/** Where the descriptors stand, for problems. */
-const PLACE = 'option -services';
-
 /** What the command line asks for. */
 export interface StaticProviderOptions {
   /** Descriptors, separated by commas [C1]; empty for none. */
   readonly services: string;
+  /** Where they were written, for problems: `option --services`, `environment EMBASSY_SERVICES`. */
+  readonly place: string;
   /** From where they may be used; `*` for anywhere. */
   readonly addresses: readonly (IpAddress | AnyAddress)[];
   /** What discovery and proxier can serve. */
@@ -37,12 +36,12 @@ export function createStaticProvider(options: StaticProviderOptions): Provider {
   };
 }
 
-function snapshotOf({ services, addresses, rules }: StaticProviderOptions): ProviderItem {
+function snapshotOf({ services, place, addresses, rules }: StaticProviderOptions): ProviderItem {
   const wants: WantedBinding[] = [];
   const problems: Problem[] = [];
   for (const { text, offset } of splitDescriptors(services)) {
-    const parsed = parseDescriptor(text, PLACE, rules, offset);
-    if (parsed.ok) wants.push({ descriptor: parsed.value, place: PLACE });
+    const parsed = parseDescriptor(text, place, rules, offset);
+    if (parsed.ok) wants.push({ descriptor: parsed.value, place });
     problems.push(...parsed.problems);
   }
   const consumer: Consumer = {
@@ -60,8 +59,12 @@ function snapshotOf({ services, addresses, rules }: StaticProviderOptions): Prov
 async function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   await new Promise<void>((resolve) => {
-    signal.addEventListener('abort', () => {
-      resolve();
-    }, { once: true });
+    signal.addEventListener(
+      'abort',
+      () => {
+        resolve();
+      },
+      { once: true },
+    );
   });
 }

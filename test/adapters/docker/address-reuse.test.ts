@@ -131,7 +131,10 @@ describe('createDockerProvider with reused addresses', () => {
 function checkOneOwner(watch: ProviderWatch): void {
   const owners = new Map<string, string>();
   for (const { name, addresses, wants } of watch.consumers.values()) {
-    assert.deepEqual(wants.map(({ descriptor }) => descriptor.service), [`/svc/${name}`]);
+    assert.deepEqual(
+      wants.map(({ descriptor }) => descriptor.service),
+      [`/svc/${name}`],
+    );
     for (const { address } of addresses) {
       const other = owners.get(address);
       assert.equal(other, undefined, `${address} is told of ${other ?? ''} and ${name}`);

@@ -133,7 +133,10 @@ describe('createDockerProvider', () => {
     world.engine.connect('n2', id);
     await world.clock.advance(0);
     assert.deepEqual(watch.addresses, { a: ['172.17.0.2', '172.20.0.2', 'fd00:4::2'] });
-    assert.deepEqual(watch.consumer('a')?.addresses.map(({ network }) => network), ['bridge', 'n2', 'n2']);
+    assert.deepEqual(
+      watch.consumer('a')?.addresses.map(({ network }) => network),
+      ['bridge', 'n2', 'n2'],
+    );
     world.engine.disconnect('n2', id);
     await world.clock.advance(0);
     assert.deepEqual(watch.addresses, { a: ['172.17.0.2'] });
@@ -180,7 +183,10 @@ describe('createDockerProvider', () => {
     world.engine.createNetwork('n2');
     world.engine.connect('n2', x);
     await world.clock.advance(0);
-    assert.deepEqual(watch.consumer('z')?.addresses.map(({ network }) => network), ['bridge', 'n2']);
+    assert.deepEqual(
+      watch.consumer('z')?.addresses.map(({ network }) => network),
+      ['bridge', 'n2'],
+    );
     world.engine.stop(x);
     await world.clock.advance(0);
     assert.deepEqual(watch.consumer('z')?.addresses, []);

@@ -35,7 +35,10 @@ describe('withTimeLimit', () => {
     const asking = withTimeLimit(clock, options, async () => new Promise<never>(() => undefined));
     controller.abort(new Error('enough'));
     await assert.rejects(asking, /enough/);
-    await assert.rejects(withTimeLimit(clock, options, async () => 7), /enough/);
+    await assert.rejects(
+      withTimeLimit(clock, options, async () => 7),
+      /enough/,
+    );
     assert.equal(clock.pendingTimers, 0);
   });
 });

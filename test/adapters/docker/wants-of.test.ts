@@ -34,7 +34,10 @@ describe('wantsOf', () => {
   it('[P10] reads the good ones beside any bad one', () => {
     const env = ['BACKEND_A', 'BACKEND_B=', 'BACKEND_C=;;;', 'BACKEND_D=/d;80;what=so', 'BACKEND_E=/e;81'];
     const { wants, problems } = wantsOf(container(env), OPTIONS);
-    assert.deepEqual(wants.map(({ place }) => place), ['variable BACKEND_D', 'variable BACKEND_E']);
+    assert.deepEqual(
+      wants.map(({ place }) => place),
+      ['variable BACKEND_D', 'variable BACKEND_E'],
+    );
     const places = new Set(problems.map(({ place }) => place.split(', ')[1]));
     const bad = ['A', 'B', 'C', 'D'].map((letter) => `variable BACKEND_${letter}`);
     assert.deepEqual([...places], bad);
@@ -43,7 +46,10 @@ describe('wantsOf', () => {
   it('[D10] skips neither a value with line feeds nor what comes behind it', () => {
     const env = ['CERT=-----BEGIN\nBACKEND_FAKE=/fake;1\n-----END', 'BACKEND_A=/a;80\n', 'BACKEND_B=/b;81'];
     const { wants, problems } = wantsOf(container(env), OPTIONS);
-    assert.deepEqual(wants.map(({ descriptor }) => formatDescriptor(descriptor)), ['/a;80', '/b;81']);
+    assert.deepEqual(
+      wants.map(({ descriptor }) => formatDescriptor(descriptor)),
+      ['/a;80', '/b;81'],
+    );
     assert.deepEqual(problems, []);
   });
 

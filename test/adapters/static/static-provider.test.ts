@@ -7,7 +7,12 @@ import { RULES } from '../../support/docker-world.ts';
 import { settle } from '../../support/settle.ts';
 
 describeProviderContract('createStaticProvider', async () => ({
-  provider: createStaticProvider({ services: '/svc/a;80', addresses: ['*'], rules: RULES }),
+  provider: createStaticProvider({
+    services: '/svc/a;80',
+    place: 'option -services',
+    addresses: ['*'],
+    rules: RULES,
+  }),
   pass: settle,
   held: async () => 0,
   [Symbol.asyncDispose]: async () => undefined,
@@ -17,7 +22,9 @@ describe('createStaticProvider', () => {
   it('[C1] splits at commas outside brackets, and tells one consumer with every address', async () => {
     const address = parseIpAddress('10.0.0.1') ?? assert.fail();
     const services = '/svc/a[x,y];80, /svc/b;81,';
-    const watch = await watching(createStaticProvider({ services, addresses: [address, '*'], rules: RULES }));
+    const watch = await watching(
+      createStaticProvider({ services, place: 'option -services', addresses: [address, '*'], rules: RULES }),
+    );
     assert.deepEqual(watch.wants, { static: ['/svc/a;80', '/svc/b;81'] });
     assert.deepEqual(watch.addresses, { static: ['10.0.0.1', '*'] });
     assert.deepEqual(watch.problems, []);
@@ -26,14 +33,18 @@ describe('createStaticProvider', () => {
 
   it('[P10] names the column of a bad descriptor in the whole option, and serves the others', async () => {
     const services = '/svc/a;80,/svc/b;0,/svc/c;82';
-    const watch = await watching(createStaticProvider({ services, addresses: ['*'], rules: RULES }));
+    const watch = await watching(
+      createStaticProvider({ services, place: 'option -services', addresses: ['*'], rules: RULES }),
+    );
     assert.deepEqual(watch.wants, { static: ['/svc/a;80', '/svc/c;82'] });
     assert.deepEqual(watch.problems, ["option -services, column 18: '0' is not a port from 1 to 65535"]);
     await watch.stop();
   });
 
   it('tells a consumer without wants when no service is given', async () => {
-    const watch = await watching(createStaticProvider({ services: '', addresses: ['*'], rules: RULES }));
+    const watch = await watching(
+      createStaticProvider({ services: '', place: 'option -services', addresses: ['*'], rules: RULES }),
+    );
     assert.deepEqual(watch.wants, { static: [] });
     await watch.stop();
   });
