@@ -18,7 +18,7 @@ export class SeededRandom implements Random {
 
   constructor(seed: number) {
     this.#seed = seed | 0;
-    this.#generator = xoroshiro128plus(this.#seed);
+    this.#generator = xoroshiro128plus(mix(this.#seed));
   }
 
   next(): number {
@@ -28,7 +28,7 @@ export class SeededRandom implements Random {
   fork(name: string): SeededRandom {
     let hash = FNV_OFFSET ^ this.#seed;
     for (let i = 0; i < name.length; i += 1) hash = Math.imul(hash ^ name.charCodeAt(i), FNV_PRIME);
-    return new SeededRandom(Math.imul(hash ^ (hash >>> 15), 0x85eb_ca6b));
+    return new SeededRandom(mix(hash));
   }
 
   /** A whole number from `min` to `max`, both included. */
@@ -40,4 +40,16 @@ export class SeededRandom implements Random {
   choose<T>(items: readonly T[]): T | undefined {
     return items[Math.floor(this.next() * items.length)];
   }
+}
+
+/**
+ * Spreads a number over all 32 bits, so that seeds which differ in one bit start far apart.
+ *
+ * @see Appleby, MurmurHash3, the 32-bit finalizer.
+ */
+function mix(value: number): number {
+  let hash = value;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35);
+  return hash ^ (hash >>> 16);
 }

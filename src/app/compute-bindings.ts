@@ -69,9 +69,9 @@ function addressHolders(consumers: readonly Consumer[]): ReadonlyMap<string, Con
     if (consumer.namespaceOwner !== undefined) continue;
     for (const at of consumer.addresses) {
       const holder = holders.get(at.address);
-      if (holder === undefined || compareStartedAt(holder.startedAt, consumer.startedAt) < 0) {
-        holders.set(at.address, { at, startedAt: consumer.startedAt });
-      }
+      const order = holder === undefined ? -1 : compareStartedAt(holder.startedAt, consumer.startedAt);
+      const isLater = order === 0 ? at.endpointId > (holder?.at.endpointId ?? '') : order < 0;
+      if (isLater) holders.set(at.address, { at, startedAt: consumer.startedAt });
     }
   }
   for (const consumer of consumers) {

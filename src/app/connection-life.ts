@@ -24,7 +24,7 @@ export interface LifeLimits {
 }
 
 /** Why a connection was cut by us rather than by its sides. */
-export class ConnectionCut extends Error {
+class ConnectionCut extends Error {
   override readonly name = 'ConnectionCut';
 }
 

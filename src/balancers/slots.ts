@@ -2,7 +2,7 @@
  * The most slots of one turn; greater sums of weights are scaled down to it, each endpoint keeping at least
  * one.
  */
-export const SLOTS_MAX = 16_384;
+const SLOTS_MAX = 16_384;
 
 /** One endpoint's share of a turn. */
 export interface Share {

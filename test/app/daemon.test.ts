@@ -122,7 +122,7 @@ describe('Daemon', () => {
     await bench.stop();
   });
 
-  it('says at start that a discovery is away, once, before any service is needed, and when it is there', async () => {
+  it('says once at start that a discovery is away, though none needs it, and when it is there', async () => {
     const bench = start(OPTIONS, (made) => {
       made.discovery.setUnreachable();
     });

@@ -97,7 +97,7 @@ export async function proxierBench(overrides: Partial<UserspaceOptions> = {}): P
 }
 
 /** An endpoint's side of a connection: says who it is, then returns what it gets. */
-export async function greetAndEcho(connection: Connection, greeting: string): Promise<void> {
+async function greetAndEcho(connection: Connection, greeting: string): Promise<void> {
   try {
     await connection.write(Buffer.from(greeting));
     for (let chunk = await connection.read(); chunk !== undefined; chunk = await connection.read()) {

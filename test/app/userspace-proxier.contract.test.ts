@@ -12,7 +12,7 @@ import { settle } from '../support/settle.ts';
 import type { SimHost } from '../../sim/host.ts';
 import type { ListenPlan } from '../../src/app/listener-set.ts';
 import type { SocketAddress } from '../../src/domain/address.ts';
-import type { ProxierWorld } from '../contracts/proxier.contract.ts';
+import type { ProxierWorld } from '../support/proxier-world.ts';
 
 const VIRTUAL_IP = address('172.17.0.1');
 const UNKNOWN_WAIT_MS = 3_000;

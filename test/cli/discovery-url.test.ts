@@ -220,9 +220,8 @@ describe('parseDiscoveryUrl', () => {
         const result = parseDiscoveryUrl(pieces.join(''));
         if (result.ok) return;
         assert.ok(result.faults.length > 0);
-        for (const { column = 1 } of result.faults) assert.ok(
-          column >= 1 && column <= pieces.join('').length + 1,
-        );
+        for (const { column = 1 } of result.faults)
+          assert.ok(column >= 1 && column <= pieces.join('').length + 1);
       }),
       { numRuns: 500 },
     );

@@ -73,9 +73,10 @@ describe('formatCheck', () => {
 
   it('counts the endpoints it does not name', () => {
     const endpoints = [1, 2, 3, 4, 5, 6].map((last) => endpoint(`10.0.0.${last}`));
-    const text = formatCheck(
-      { bindings: [checked('x', '10.0.0.9', 'y;1', { kind: 'known', endpoints })], problems: [] },
-    );
+    const text = formatCheck({
+      bindings: [checked('x', '10.0.0.9', 'y;1', { kind: 'known', endpoints })],
+      problems: [],
+    });
     assert.match(text, /10\.0\.0\.1:80, 10\.0\.0\.2:80, 10\.0\.0\.3:80, 10\.0\.0\.4:80 and 2 more\n/);
     assert.match(text, /^1 binding, 1 with endpoints\./m);
   });
@@ -83,7 +84,10 @@ describe('formatCheck', () => {
   it('keeps foreign texts within their lines', () => {
     const text = formatCheck({
       bindings: [checked('a\nb\u001b[2J', '10.0.0.9', 'y;1', { kind: 'unreachable', reason: 'x\r\ny' })],
-      problems: [{ place: 'container a\nb', message: '\u202ebad' }, { place: 'x', message: 'y' }],
+      problems: [
+        { place: 'container a\nb', message: '\u202ebad' },
+        { place: 'x', message: 'y' },
+      ],
     });
     assert.equal(text.split('\n').length, 9);
     assert.match(text, /^a\\nb\\x1b\[2J /m);

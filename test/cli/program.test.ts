@@ -151,7 +151,10 @@ describe('program', () => {
         const flag = row.name.length === 1 ? `-${row.name}` : `--${row.name}`;
         assert.match(out, new RegExp(`^  (?:-p, )?${flag}[ [\\n]`, 'm'), flag);
       }
-      assert.deepEqual(out.split('\n').filter((line) => line.length > 80), []);
+      assert.deepEqual(
+        out.split('\n').filter((line) => line.length > 80),
+        [],
+      );
     });
   }
 

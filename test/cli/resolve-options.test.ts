@@ -379,19 +379,16 @@ describe('resolveOptions', () => {
           ['fail-fast', String(options.failFast)],
         ] as const;
         const flags = source === 'flag' ? pairs.map(([name, value]) => `-${name}=${value}`) : [];
-        const variables = pairs.map(([
-          name,
-          value]) => [`EMBASSY_${name.toUpperCase().replaceAll('-', '_')}`, value,
+        const variables = pairs.map(([name, value]) => [
+          `EMBASSY_${name.toUpperCase().replaceAll('-', '_')}`,
+          value,
         ]);
         const environment: Record<string, string> =
           source === 'environment' ? (Object.fromEntries(variables) as Record<string, string>) : {};
         const file = source === 'file' ? config(pairs.map((pair) => pair.join(': ')).join('\n')) : {};
         const read = right(flags, { environment, ...file });
-        for (const [key, value] of Object.entries(options)) assert.equal(
-          read[key as keyof Options],
-          value,
-          key,
-        );
+        for (const [key, value] of Object.entries(options))
+          assert.equal(read[key as keyof Options], value, key);
       }),
     );
   });
@@ -427,10 +424,10 @@ describe('resolveLogOptions', () => {
       '-v=3',
       '-log-format=json',
     ];
-    assert.deepEqual(
-      resolveLogOptions(sources(given)),
-      { ok: true, value: { debug: true, logFormat: 'json' } },
-    );
+    assert.deepEqual(resolveLogOptions(sources(given)), {
+      ok: true,
+      value: { debug: true, logFormat: 'json' },
+    });
   });
 
   it('reports what is wrong all the same', () => {

@@ -42,10 +42,14 @@ describe('parseDuration', () => {
 
 describe('formatDuration', () => {
   it('takes the largest unit that keeps it whole', () => {
-    assert.deepEqual(
-      [0, 1, 1_500, 90_000, 120_000, 7_200_000].map(formatDuration),
-      ['0s', '1ms', '1500ms', '90s', '2m', '2h'],
-    );
+    assert.deepEqual([0, 1, 1_500, 90_000, 120_000, 7_200_000].map(formatDuration), [
+      '0s',
+      '1ms',
+      '1500ms',
+      '90s',
+      '2m',
+      '2h',
+    ]);
   });
 });
 
@@ -62,7 +66,15 @@ describe('parseDockerHost', () => {
     });
   }
 
-  for (const text of ['', '/var/run/docker.sock', 'unix://docker.sock', 'ssh://h', 'tcp://', 'tcp://h:0', 'tcp://h/x']) {
+  for (const text of [
+    '',
+    '/var/run/docker.sock',
+    'unix://docker.sock',
+    'ssh://h',
+    'tcp://',
+    'tcp://h:0',
+    'tcp://h/x',
+  ]) {
     it(`refuses '${text}'`, () => {
       const message = `'${text}' is not unix:///PATH or tcp://HOST:PORT`;
       assert.deepEqual(parseDockerHost(text), { ok: false, faults: [{ message }] });

@@ -94,90 +94,112 @@ export function describeDiscoveryContract(
   const outageMs = (source: DiscoverySource): number => (source.isReal ? REAL_OUTAGE_MS : OUTAGE_MS);
 
   describe(`Discovery: ${name}`, () => {
-    it('tells a snapshot first, sorted by id', on(async (source) => {
-      await source.put(WEB, 'c', C);
-      await source.put(WEB, 'b', B);
-      await using view = new DiscoveryView(source.discovery, WEB);
-      await sees(source, view, [A, B, C]);
-      const [first] = view.items;
-      assert.ok(first?.kind === 'snapshot');
-      assert.deepEqual(first.problems, []);
-      assert.equal(first.evidence, 'authoritative');
-      const ids = first.endpoints.map(({ id }) => id);
-      assert.deepEqual(ids, [...ids].sort());
-    }));
+    it(
+      'tells a snapshot first, sorted by id',
+      on(async (source) => {
+        await source.put(WEB, 'c', C);
+        await source.put(WEB, 'b', B);
+        await using view = new DiscoveryView(source.discovery, WEB);
+        await sees(source, view, [A, B, C]);
+        const [first] = view.items;
+        assert.ok(first?.kind === 'snapshot');
+        assert.deepEqual(first.problems, []);
+        assert.equal(first.evidence, 'authoritative');
+        const ids = first.endpoints.map(({ id }) => id);
+        assert.deepEqual(ids, [...ids].sort());
+      }),
+    );
 
-    it('answers a probe while it can be asked, and says why not while it cannot', on(async (source) => {
-      const { signal } = new AbortController();
-      const ask = async (): Promise<string | undefined> => {
-        let isSettled = false;
-        const answer = source.discovery.probe({ signal }).finally(() => {
-          isSettled = true;
-        });
-        for (let waited = 0; !isSettled && waited < OUTAGE_MS; waited += 100) await source.pass(100);
-        return (await answer)?.kind;
-      };
-      assert.equal(await ask(), undefined);
-      await source.cut();
-      assert.equal(await ask(), 'unreachable');
-      await source.repair();
-      assert.equal(await ask(), undefined);
-      assert.equal(await source.held(), 0);
-    }));
+    it(
+      'answers a probe while it can be asked, and says why not while it cannot',
+      on(async (source) => {
+        const { signal } = new AbortController();
+        const ask = async (): Promise<string | undefined> => {
+          const answer: (string | undefined)[] = [];
+          const asked = source.discovery.probe({ signal }).then((outage) => answer.push(outage?.kind));
+          for (let waited = 0; answer.length === 0 && waited < OUTAGE_MS; waited += 100)
+            await source.pass(100);
+          await asked;
+          return answer[0];
+        };
+        assert.equal(await ask(), undefined);
+        await source.cut();
+        assert.equal(await ask(), 'unreachable');
+        await source.repair();
+        assert.equal(await ask(), undefined);
+        assert.equal(await source.held(), 0);
+      }),
+    );
 
-    it('tells that a service without endpoints is known and empty', on(async (source) => {
-      await source.declare(WEB2);
-      await using view = new DiscoveryView(source.discovery, WEB2);
-      await sees(source, view, []);
-      assert.deepEqual(view.kinds, ['snapshot']);
-    }));
+    it(
+      'tells that a service without endpoints is known and empty',
+      on(async (source) => {
+        await source.declare(WEB2);
+        await using view = new DiscoveryView(source.discovery, WEB2);
+        await sees(source, view, []);
+        assert.deepEqual(view.kinds, ['snapshot']);
+      }),
+    );
 
-    it('tells what appears, changes and goes', on(async (source) => {
-      await using view = new DiscoveryView(source.discovery, WEB);
-      await sees(source, view, [A]);
-      await source.put(WEB, 'b', B);
-      await sees(source, view, [A, B]);
-      await source.put(WEB, 'b', C);
-      await sees(source, view, [A, C]);
-      await source.remove(WEB, 'a');
-      await sees(source, view, [C]);
-      await source.remove(WEB, 'b');
-      await sees(source, view, []);
-    }));
+    it(
+      'tells what appears, changes and goes',
+      on(async (source) => {
+        await using view = new DiscoveryView(source.discovery, WEB);
+        await sees(source, view, [A]);
+        await source.put(WEB, 'b', B);
+        await sees(source, view, [A, B]);
+        await source.put(WEB, 'b', C);
+        await sees(source, view, [A, C]);
+        await source.remove(WEB, 'a');
+        await sees(source, view, [C]);
+        await source.remove(WEB, 'b');
+        await sees(source, view, []);
+      }),
+    );
 
-    it('tells nothing when the same is written again', on(async (source) => {
-      await using view = new DiscoveryView(source.discovery, WEB);
-      await sees(source, view, [A]);
-      await source.put(WEB, 'a', A);
-      await source.pass(source.isReal ? 400 : 3_000);
-      assert.deepEqual(view.kinds, ['snapshot']);
-    }));
+    it(
+      'tells nothing when the same is written again',
+      on(async (source) => {
+        await using view = new DiscoveryView(source.discovery, WEB);
+        await sees(source, view, [A]);
+        await source.put(WEB, 'a', A);
+        await source.pass(source.isReal ? 400 : 3_000);
+        assert.deepEqual(view.kinds, ['snapshot']);
+      }),
+    );
 
-    it('[D07] keeps services apart, also where one name begins like the other', on(async (source) => {
-      await source.put(WEB2, 'b', B);
-      await using web = new DiscoveryView(source.discovery, WEB);
-      await using web2 = new DiscoveryView(source.discovery, WEB2);
-      await sees(source, web, [A]);
-      await sees(source, web2, [B]);
-      await source.put(WEB2, 'c', C);
-      await sees(source, web2, [B, C]);
-      assert.deepEqual(web.addresses, [A]);
-      assert.deepEqual(web.kinds, ['snapshot']);
-    }));
+    it(
+      '[D07] keeps services apart, also where one name begins like the other',
+      on(async (source) => {
+        await source.put(WEB2, 'b', B);
+        await using web = new DiscoveryView(source.discovery, WEB);
+        await using web2 = new DiscoveryView(source.discovery, WEB2);
+        await sees(source, web, [A]);
+        await sees(source, web2, [B]);
+        await source.put(WEB2, 'c', C);
+        await sees(source, web2, [B, C]);
+        assert.deepEqual(web.addresses, [A]);
+        assert.deepEqual(web.kinds, ['snapshot']);
+      }),
+    );
 
-    it('[P33] never tells a service empty before the source answered', on(async (source) => {
-      await source.cut();
-      await using view = new DiscoveryView(source.discovery, WEB);
-      await hears(source, view, 'unreachable');
-      await source.pass(outageMs(source));
-      assert.deepEqual(view.kinds, ['unreachable']);
-      await source.repair();
-      await sees(source, view, [A]);
-      assert.deepEqual(view.kinds, ['unreachable', 'snapshot']);
-    }));
+    it(
+      '[P33] never tells a service empty before the source answered',
+      on(async (source) => {
+        await source.cut();
+        await using view = new DiscoveryView(source.discovery, WEB);
+        await hears(source, view, 'unreachable');
+        await source.pass(outageMs(source));
+        assert.deepEqual(view.kinds, ['unreachable']);
+        await source.repair();
+        await sees(source, view, [A]);
+        assert.deepEqual(view.kinds, ['unreachable', 'snapshot']);
+      }),
+    );
 
-    it('[P14] tells an outage once, withdraws nothing, and tells afterwards what changed in it', on(
-      async (source) => {
+    it(
+      '[P14] tells an outage once, withdraws nothing, and tells afterwards what changed in it',
+      on(async (source) => {
         await using view = new DiscoveryView(source.discovery, WEB);
         await sees(source, view, [A]);
         await source.cut();
@@ -189,81 +211,106 @@ export function describeDiscoveryContract(
         await source.repair();
         await sees(source, view, [A, B]);
         assert.equal(view.kinds.filter((kind) => kind === 'unreachable').length, 1);
-      },
-    ));
+      }),
+    );
 
-    needs('forbid', 'tells a source that refuses apart from one that is away', on(async (source) => {
-      await source.forbid?.();
-      await using view = new DiscoveryView(source.discovery, WEB);
-      await hears(source, view, 'forbidden');
-      await source.pass(outageMs(source));
-      assert.deepEqual(view.kinds, ['forbidden']);
-      await source.repair();
-      await sees(source, view, [A]);
-    }));
+    needs(
+      'forbid',
+      'tells a source that refuses apart from one that is away',
+      on(async (source) => {
+        await source.forbid?.();
+        await using view = new DiscoveryView(source.discovery, WEB);
+        await hears(source, view, 'forbidden');
+        await source.pass(outageMs(source));
+        assert.deepEqual(view.kinds, ['forbidden']);
+        await source.repair();
+        await sees(source, view, [A]);
+      }),
+    );
 
-    needs('putBad', 'tells of a bad document once, and of the others as ever', on(async (source) => {
-      await using view = new DiscoveryView(source.discovery, WEB);
-      await sees(source, view, [A]);
-      await source.putBad?.(WEB, 'bad');
-      await source.put(WEB, 'b', B);
-      await sees(source, view, [A, B]);
-      await source.pass(source.isReal ? 400 : 3_000);
-      assert.equal(view.problems.length, 1, JSON.stringify(view.problems));
-      await source.remove(WEB, 'bad');
-      await source.put(WEB, 'c', C);
-      await sees(source, view, [A, B, C]);
-      assert.equal(view.problems.length, 1, 'a problem must be told once');
-    }));
+    needs(
+      'putBad',
+      'tells of a bad document once, and of the others as ever',
+      on(async (source) => {
+        await using view = new DiscoveryView(source.discovery, WEB);
+        await sees(source, view, [A]);
+        await source.putBad?.(WEB, 'bad');
+        await source.put(WEB, 'b', B);
+        await sees(source, view, [A, B]);
+        await source.pass(source.isReal ? 400 : 3_000);
+        assert.equal(view.problems.length, 1, JSON.stringify(view.problems));
+        await source.remove(WEB, 'bad');
+        await source.put(WEB, 'c', C);
+        await sees(source, view, [A, B, C]);
+        assert.equal(view.problems.length, 1, 'a problem must be told once');
+      }),
+    );
 
-    needs('losePosition', '[P16] answers a lost position with a fresh snapshot', on(async (source) => {
-      await using view = new DiscoveryView(source.discovery, WEB);
-      await sees(source, view, [A]);
-      await source.put(WEB, 'b', B);
-      await source.remove(WEB, 'a');
-      await source.losePosition?.();
-      await sees(source, view, [B]);
-      await source.put(WEB, 'c', C);
-      await sees(source, view, [B, C]);
-      assert.ok(!view.kinds.includes('unreachable'), 'a lost position is no outage');
-    }));
+    needs(
+      'losePosition',
+      '[P16] answers a lost position with a fresh snapshot',
+      on(async (source) => {
+        await using view = new DiscoveryView(source.discovery, WEB);
+        await sees(source, view, [A]);
+        await source.put(WEB, 'b', B);
+        await source.remove(WEB, 'a');
+        await source.losePosition?.();
+        await sees(source, view, [B]);
+        await source.put(WEB, 'c', C);
+        await sees(source, view, [B, C]);
+        assert.ok(!view.kinds.includes('unreachable'), 'a lost position is no outage');
+      }),
+    );
 
-    needs('putExpiring', '[D06] tells that an expired instance is gone', on(async (source) => {
-      await using view = new DiscoveryView(source.discovery, WEB);
-      await source.putExpiring?.(WEB, 'b', B);
-      await sees(source, view, [A, B]);
-      await sees(source, view, [A]);
-      assert.equal(view.kinds.at(-1), 'changes');
-    }));
+    needs(
+      'putExpiring',
+      '[D06] tells that an expired instance is gone',
+      on(async (source) => {
+        await using view = new DiscoveryView(source.discovery, WEB);
+        await source.putExpiring?.(WEB, 'b', B);
+        await sees(source, view, [A, B]);
+        await sees(source, view, [A]);
+        assert.equal(view.kinds.at(-1), 'changes');
+      }),
+    );
 
-    it('[D03] holds nothing once its watches are aborted', on(async (source) => {
-      assert.equal(await source.held(), 0);
-      const web = new DiscoveryView(source.discovery, WEB);
-      const web2 = new DiscoveryView(source.discovery, WEB2);
-      await sees(source, web, [A]);
-      assert.ok((await source.held()) > 0);
-      await web[Symbol.asyncDispose]();
-      assert.ok(web.hasEnded);
-      assert.ok((await source.held()) > 0, 'the other watch lives on');
-      await web2[Symbol.asyncDispose]();
-      await source.pass(0);
-      assert.equal(await source.held(), 0);
-    }));
+    it(
+      '[D03] holds nothing once its watches are aborted',
+      on(async (source) => {
+        assert.equal(await source.held(), 0);
+        const web = new DiscoveryView(source.discovery, WEB);
+        const web2 = new DiscoveryView(source.discovery, WEB2);
+        await sees(source, web, [A]);
+        assert.ok((await source.held()) > 0);
+        await web[Symbol.asyncDispose]();
+        assert.ok(web.hasEnded);
+        assert.ok((await source.held()) > 0, 'the other watch lives on');
+        await web2[Symbol.asyncDispose]();
+        await source.pass(0);
+        assert.equal(await source.held(), 0);
+      }),
+    );
 
-    it('[D03] holds nothing when aborted during an outage', on(async (source) => {
-      await source.cut();
-      const view = new DiscoveryView(source.discovery, WEB);
-      await hears(source, view, 'unreachable');
-      await view[Symbol.asyncDispose]();
-      await source.pass(0);
-      assert.equal(await source.held(), 0);
-    }));
+    it(
+      '[D03] holds nothing when aborted during an outage',
+      on(async (source) => {
+        await source.cut();
+        const view = new DiscoveryView(source.discovery, WEB);
+        await hears(source, view, 'unreachable');
+        await view[Symbol.asyncDispose]();
+        await source.pass(0);
+        assert.equal(await source.held(), 0);
+      }),
+    );
 
-    it('tells nothing to a watch that is aborted from the start', on(async (source) => {
-      const signal = AbortSignal.abort(new Error('too late'));
-      for await (const item of source.discovery.watch(WEB, { signal })) assert.fail(item.kind);
-      await source.pass(0);
-      assert.equal(await source.held(), 0);
-    }));
+    it(
+      'tells nothing to a watch that is aborted from the start',
+      on(async (source) => {
+        const signal = AbortSignal.abort(new Error('too late'));
+        for await (const item of source.discovery.watch(WEB, { signal })) assert.fail(item.kind);
+        await source.pass(0);
+        assert.equal(await source.held(), 0);
+      }),
+    );
   });
 }

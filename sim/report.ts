@@ -1,0 +1,31 @@
+import { seconds } from './trace.ts';
+import type { Report } from './run.ts';
+
+/** The command that runs the same again. Pure. */
+export function replayCommand(report: Pick<Report, 'seed' | 'minutes'>): string {
+  return `npm run sim -- --seed ${report.seed} --minutes ${report.minutes} --trace trace.txt`;
+}
+
+/**
+ * Says what a run did and found: counts, then each checker's verdict with every violation under it.
+ *
+ * Pure.
+ */
+export function reportLines(report: Report, checkers: readonly string[]): readonly string[] {
+  const lines = [
+    `converged within ${seconds(report.convergenceMs).trim()} s at the latest, or is reported below`,
+  ];
+  for (const [name, count] of report.counts) lines.push(`${String(count).padStart(10)}  ${name}`);
+  for (const checker of checkers) {
+    const violations = report.violations.filter((violation) => violation.checker === checker);
+    lines.push(`${violations.length === 0 ? 'ok      ' : 'VIOLATED'}  ${checker}`);
+    for (const { atMs, expected, seen } of violations) {
+      lines.push(
+        `  seed ${report.seed}, at ${seconds(atMs).trim()} s`,
+        `    expected: ${expected}`,
+        `    seen:     ${seen}`,
+      );
+    }
+  }
+  return lines;
+}

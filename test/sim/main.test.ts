@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** More than a run of these takes; it ends a run that hangs. */
+const TIME_LIMIT_MS = 60_000;
+
+describe('npm run sim', function () {
+  this.timeout(TIME_LIMIT_MS);
+
+  let folder = '';
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'embassy-sim-'));
+  });
+  after(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  it('prints the seed first, what it did and every verdict, and writes the same trace twice', () => {
+    const traces = ['one', 'two'].map((name) => {
+      const file = join(folder, name);
+      const { status, stdout } = sim('--seed', '9', '--minutes', '0.5', '--trace', file);
+      assert.equal(status, 0, stdout);
+      assert.match(stdout, /^seed 9: 0\.5 simulated minutes/);
+      assert.match(stdout, /^faults: /m);
+      assert.match(stdout, /^ +\d+ {2}calls reached$/m);
+      assert.equal(stdout.match(/^ok {6}/gm)?.length, 4);
+      return readFileSync(file, 'utf8');
+    });
+    assert(traces[0] !== undefined && traces[0].length > 10_000);
+    assert.equal(traces[0], traces[1]);
+  });
+
+  it('draws a seed when none is given, and prints it first', () => {
+    const seeds = [1, 2].map(() => /^seed (\d+):/.exec(sim('--minutes', '0.01').stdout)?.[1]);
+    assert.notEqual(seeds[0], undefined);
+    assert.notEqual(seeds[0], seeds[1]);
+  });
+
+  const mistakes = [
+    {
+      name: 'a seed that is no number',
+      args: ['--seed', 'x'],
+      message:
+        "error: option '--seed <number>' argument 'x' is invalid. " +
+        'It must be a whole number from 0 to 2147483647.\n',
+    },
+    {
+      name: 'no minutes at all',
+      args: ['--minutes', '0'],
+      message:
+        "error: option '--minutes <number>' argument '0' is invalid. " +
+        'It must be a number above 0, at most 1440.\n',
+    },
+    {
+      name: 'an unknown option',
+      args: ['--sead', '1'],
+      message: "error: unknown option '--sead'\n(Did you mean --seed?)\n",
+    },
+  ];
+  for (const { name, args, message } of mistakes) {
+    it(`says in a clear line that it was given ${name}, and exits with 2`, () => {
+      const { status, stderr, stdout } = sim(...args);
+      assert.deepEqual([status, stderr, stdout], [2, message, '']);
+    });
+  }
+
+  it('says that the trace cannot be written, and exits with 2', () => {
+    const { status, stderr } = sim('--trace', join(folder, 'none', 'trace'));
+    assert.equal(status, 2);
+    assert.match(stderr, /^error: the trace cannot be written: .*ENOENT.*\n$/);
+  });
+});
+
+describe('sim/seeds.txt', function () {
+  this.timeout(TIME_LIMIT_MS);
+  const lines = readFileSync(new URL('../../sim/seeds.txt', import.meta.url), 'utf8').split('\n');
+  const seeds = lines.flatMap((line) => /^\d+/.exec(line)?.[0] ?? []);
+  it('holds seeds', () => {
+    assert(seeds.length > 0);
+  });
+  for (const seed of seeds) {
+    it(`passes with seed ${seed}`, () => {
+      const { status, stdout } = sim('--seed', seed, '--minutes', '1');
+      assert.equal(status, 0, stdout);
+    });
+  }
+});
+
+function sim(...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
+  const file = new URL('../../sim/main.ts', import.meta.url).pathname;
+  const options = { encoding: 'utf8', timeout: TIME_LIMIT_MS } as const;
+  const { status, stdout, stderr } = spawnSync(process.execPath, [file, ...args], options);
+  return { status, stdout, stderr };
+}
