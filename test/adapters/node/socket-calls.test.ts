@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
-import { SocketCallsUnavailableError, loadSocketCalls, socketCalls } from '../../../src/adapters/node/socket-calls.ts';
+import { SocketCallsUnavailableError, loadSocketCalls } from '../../../src/adapters/node/socket-calls.ts';
+import { socketCalls } from '../../../src/adapters/node/socket-calls.ts';
 
 /** No descriptor has this number; SOL_SOCKET with SO_KEEPALIVE. */
 const NO_DESCRIPTOR = -1;
