@@ -265,7 +265,7 @@ async function chooseVirtualIps(
 }
 
 function inWords(error: unknown): string {
-  if (error instanceof RedirectorError) return `${error.message}; ${error.hint}`;
+  if (error instanceof RedirectorError) return error.inWords;
   if (error instanceof ListenError && error.code === 'in-use') {
     return `${error.message}; end what has it (is embassy running already?), or choose another with -port`;
   }

@@ -64,7 +64,7 @@ export class CaptureKeeper {
           this.#hopeless = true;
           throw error;
         }
-        if (!this.#failing) log.error(`the rules could not be written: ${inWords(error)}; trying again`);
+        if (!this.#failing) log.error(`the rules could not be written, trying again: ${inWords(error)}`);
         this.#failing = true;
       },
     });
@@ -81,26 +81,30 @@ export class CaptureKeeper {
     try {
       if (await redirector.cleanup({ signal: abort.signal })) log.info('rules removed');
     } catch (error) {
-      log.error(`the rules could not be removed: ${inWords(error)}; run "embassy cleanup" later`);
+      log.error(`the rules could not be removed, run "embassy cleanup" later: ${inWords(error)}`);
     } finally {
       cancel();
     }
   }
 
   async #ensure(signal: AbortSignal): Promise<void> {
-    if (this.#interfaces === undefined) return;
+    // Read once: others may be told of while these are written.
+    const interfaces = this.#interfaces;
+    if (interfaces === undefined) return;
     const { log, redirector } = this.#dependencies;
-    const wrote = await redirector.ensure({ ...this.#base, interfaces: this.#interfaces }, { signal });
-    const from = this.#interfaces.length === 0 ? 'no interface yet' : this.#interfaces.join(', ');
+    const wrote = await redirector.ensure({ ...this.#base, interfaces }, { signal });
+    const from = interfaces.length === 0 ? 'no interface yet' : interfaces.join(', ');
     const where = `traffic for ${this.#base.virtualIps.join(', ')} from ${from}`;
     if (this.#failing) log.info('the rules can be written again');
-    if (wrote && this.#writtenFor === this.#interfaces) {
+    if (wrote && this.#writtenFor === interfaces) {
       log.warn(`the rules were missing or different; put back: ${where}`);
     } else if (wrote) {
       log.info(`capturing ${where}`);
+    } else if (this.#writtenFor === undefined) {
+      log.info(`capturing ${where} by the rules that an earlier run left`);
     }
     this.#failing = false;
-    this.#writtenFor = this.#interfaces;
+    this.#writtenFor = interfaces;
   }
 }
 
@@ -109,6 +113,6 @@ function cannotEverWork(error: unknown): boolean {
 }
 
 function inWords(error: unknown): string {
-  if (error instanceof RedirectorError) return `${error.message}; ${error.hint}`;
+  if (error instanceof RedirectorError) return error.inWords;
   return error instanceof Error ? error.message : String(error);
 }

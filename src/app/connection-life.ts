@@ -6,7 +6,7 @@ import type { RoutingTable } from '../domain/routing-table.ts';
 import type { AcceptedConnection } from '../ports/connection.ts';
 import type { RefusalReason } from '../ports/metrics.ts';
 import type { Relay } from '../ports/relay.ts';
-import type { DialDependencies } from './dial-endpoint.ts';
+import type { DialDependencies, KnownPool } from './dial-endpoint.ts';
 
 /** What a connection's life needs from the proxier that accepted it. */
 export interface LifeDependencies extends DialDependencies {
@@ -68,7 +68,8 @@ export class ConnectionLife {
     const binding = this.#route?.binding;
     if (binding === undefined) return true;
     const next = table.routes.get(binding.id)?.binding;
-    return next !== undefined && sameBinding(binding, next);
+    // At most syncs nothing but endpoints changed, and this is asked for each open connection.
+    return next === binding || (next !== undefined && sameBinding(binding, next));
   }
 
   /**
@@ -97,7 +98,7 @@ export class ConnectionLife {
     const pool = await this.#findPool(signal);
     if (typeof pool === 'string') return pool;
     const source = this.downstream.peer.address;
-    const outcome = await dialEndpoint(this.#dependencies, pool, { source, signal });
+    const outcome = await dialEndpoint(this.#dependencies, () => this.#newest(pool), { source, signal });
     if (outcome.kind === 'refused') return outcome.reason;
     const { connection, pick } = outcome.dialled;
     this.#relaying = true;
@@ -115,9 +116,7 @@ export class ConnectionLife {
   }
 
   /** The known pool of this connection, or why there is none. */
-  async #findPool(
-    signal: AbortSignal,
-  ): Promise<(Route['pool'] & { readonly state: 'known' }) | RefusalReason> {
+  async #findPool(signal: AbortSignal): Promise<KnownPool | RefusalReason> {
     const { clock } = this.#dependencies;
     const deadlineAtMs = clock.monotonicMs() + this.#limits.unknownWaitMs;
     while (true) {
@@ -128,6 +127,13 @@ export class ConnectionLife {
       if (leftMs <= 0) return 'unknown';
       await this.#nextTableWithin(leftMs, signal);
     }
+  }
+
+  /** What the newest table knows of the pool it was routed to; that pool itself where it knows nothing. */
+  #newest(pool: KnownPool): KnownPool {
+    const id = this.#route?.binding.id;
+    const now = id === undefined ? undefined : this.#dependencies.table().routes.get(id)?.pool;
+    return now?.state === 'known' ? now : pool;
   }
 
   #lookup(): Route | undefined {

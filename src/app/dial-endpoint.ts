@@ -21,6 +21,9 @@ export interface Dialled {
   readonly pick: Pick;
 }
 
+/** A pool of which something was heard. */
+export type KnownPool = PoolSnapshot & { readonly state: 'known' };
+
 /** How dialling went. */
 export type DialOutcome =
   | { readonly kind: 'dialled'; readonly dialled: Dialled }
@@ -37,22 +40,23 @@ export interface DialDependencies {
 /**
  * Picks and dials until an endpoint answers: at most three attempts, each endpoint at most once [C5, P36].
  *
- * @param pool - The snapshot the connection was routed by; endpoints that come later are not considered.
+ * @param poolNow - The newest snapshot, asked before each attempt: one may take seconds, and an endpoint that
+ *   went meanwhile must not be dialled, for its address may be somebody else's by now.
  * @param signal - Gives up: rejects with `signal.reason`, and the pick is given back.
  *
  * A pick is given back here unless it is returned as dialled.
  */
 export async function dialEndpoint(
   dependencies: DialDependencies,
-  pool: PoolSnapshot & { readonly state: 'known' },
+  poolNow: () => KnownPool,
   options: { readonly source: IpAddress; readonly signal: AbortSignal },
 ): Promise<DialOutcome> {
   const { clock, dialer, log, metrics } = dependencies;
   const { source, signal } = options;
-  const single = pool.endpoints.length === 1;
-  const timeouts = single ? [ONLY_ATTEMPT_TIMEOUT_MS] : ATTEMPT_TIMEOUTS_MS;
+  const timeouts = hasOneChoice(poolNow()) ? [ONLY_ATTEMPT_TIMEOUT_MS] : ATTEMPT_TIMEOUTS_MS;
   const tried = new Set<string>();
   for (const timeoutMs of timeouts) {
+    const pool = poolNow();
     const pick = pool.picker.pick({ tried, source });
     if (pick === undefined) break;
     tried.add(endpointKey(pick.endpoint));
@@ -69,4 +73,14 @@ export async function dialEndpoint(
     }
   }
   return { kind: 'refused', reason: tried.size === 0 ? 'no endpoint' : 'all dials failed' };
+}
+
+/** Whether a single endpoint may be picked; looks no further than the second. */
+function hasOneChoice(pool: KnownPool): boolean {
+  let choices = 0;
+  for (const { weight } of pool.endpoints) {
+    if (weight > 0) choices += 1;
+    if (choices > 1) return false;
+  }
+  return choices === 1;
 }

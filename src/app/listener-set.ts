@@ -74,20 +74,21 @@ export class ListenerSet {
   /** Stops accepting. Repeated: a no-op. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#cancelRetry?.();
     await this.#turn;
+    this.#cancelRetry?.();
     for (const listening of this.#open.values()) await listening.close();
     this.#open.clear();
   }
 
-  /** One match after the other: a retry may come while a sync is under way. */
+  /** One match after the other: a retry may come while a sync is under way. One that fails stops no later one. */
   async #match(): Promise<void> {
-    this.#turn = this.#turn.then(async () => this.#matchNow());
-    await this.#turn;
+    const turn = this.#turn.then(async () => this.#matchNow());
+    this.#turn = turn.catch(() => undefined);
+    await turn;
   }
 
   async #matchNow(): Promise<void> {
-    if (this.#plan.kind !== 'direct' || this.#closed) return;
+    if (this.#plan.kind !== 'direct') return;
     const { address, offset } = this.#plan;
     const wanted = new Set(this.#wanted.map(String));
     for (const [key, listening] of this.#open) {
@@ -97,8 +98,10 @@ export class ListenerSet {
     }
     for (const port of this.#failed) if (!wanted.has(String(port))) this.#failed.delete(port);
     for (const port of this.#wanted) {
+      if (this.#closed) return;
       if (!this.#open.has(String(port))) await this.#openPort(address, port, offset);
     }
+    if (this.#closed) return;
     this.#cancelRetry?.();
     this.#cancelRetry = undefined;
     if (this.#failed.size === 0) return;

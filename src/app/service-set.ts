@@ -67,10 +67,13 @@ export class ServiceSet {
     return this.#pools.get(id)?.snapshot;
   }
 
-  /** Opens what is newly needed and closes what no longer is. Idempotent. */
+  /**
+   * Opens what is newly needed, then closes what no longer is: a service that one pool leaves and another
+   * joins keeps its watch and all that is known of it. Idempotent.
+   */
   need(keys: ReadonlyMap<PoolId, PoolKey>): void {
-    for (const [id, pool] of this.#pools) if (!keys.has(id)) this.#closePool(pool);
     for (const key of keys.values()) if (!this.#pools.has(key.id)) this.#openPool(key);
+    for (const [id, pool] of this.#pools) if (!keys.has(id)) this.#closePool(pool);
   }
 
   /** Ends every watch and resolves when all have released what they held. */

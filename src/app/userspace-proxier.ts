@@ -37,7 +37,7 @@ export class UserspaceProxier implements Proxier {
   readonly #lives = new Set<ConnectionLife>();
   readonly #waiting = new Set<() => void>();
   readonly #lifeDependencies: LifeDependencies;
-  #idle: (() => void) | undefined;
+  #idle: PromiseWithResolvers<undefined> | undefined;
   #table = new RoutingTable(0, new Map());
 
   constructor(dependencies: UserspaceDependencies, options: UserspaceOptions) {
@@ -79,27 +79,38 @@ export class UserspaceProxier implements Proxier {
 
   async drain(deadlineMs: number, options: { readonly signal: AbortSignal }): Promise<number> {
     await this.#listeners.close();
-    if (this.#lives.size === 0) return 0;
-    await new Promise<void>((resolve) => {
-      const finish = (): void => {
-        cancel();
-        options.signal.removeEventListener('abort', finish);
-        this.#idle = undefined;
-        resolve();
+    const { signal } = options;
+    if (!signal.aborted) {
+      const over = Promise.withResolvers<undefined>();
+      const end = (): void => {
+        over.resolve(undefined);
       };
-      const cancel = this.#dependencies.clock.schedule(deadlineMs, finish);
-      options.signal.addEventListener('abort', finish, { once: true });
-      this.#idle = finish;
-      if (options.signal.aborted) finish();
-    });
-    const cut = this.#lives.size;
-    for (const life of this.#lives) life.cut('the daemon stops');
-    return cut;
+      const cancel = this.#dependencies.clock.schedule(deadlineMs, end);
+      signal.addEventListener('abort', end, { once: true });
+      await Promise.race([this.#allEnded(), over.promise]);
+      signal.removeEventListener('abort', end);
+      cancel();
+    }
+    return this.#cutAll();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#listeners.close();
+    await this.#cutAll();
+  }
+
+  /** Resolves when all that was cut has ended and is counted; gives how many that were. */
+  async #cutAll(): Promise<number> {
+    const cut = this.#lives.size;
     for (const life of this.#lives) life.cut('the daemon stops');
+    await this.#allEnded();
+    return cut;
+  }
+
+  async #allEnded(): Promise<void> {
+    if (this.#lives.size === 0) return;
+    this.#idle ??= Promise.withResolvers<undefined>();
+    await this.#idle.promise;
   }
 
   async #serve(connection: AcceptedConnection, destination: SocketAddress | undefined): Promise<void> {
@@ -120,8 +131,13 @@ export class UserspaceProxier implements Proxier {
       this.#dependencies.log.error(`a connection failed in an unforeseen way: ${String(error)}`);
     } finally {
       this.#lives.delete(life);
-      if (this.#lives.size === 0) this.#idle?.();
+      if (this.#lives.size === 0) this.#endIdleWait();
     }
+  }
+
+  #endIdleWait(): void {
+    this.#idle?.resolve(undefined);
+    this.#idle = undefined;
   }
 
   async #nextTable(signal: AbortSignal): Promise<void> {

@@ -10,9 +10,10 @@ interface Load {
   present: boolean;
 }
 
-/** An endpoint with its books. */
+/** An endpoint with its key and its books. */
 interface Loaded {
   readonly endpoint: Endpoint;
+  readonly key: string;
   readonly load: Load;
 }
 
@@ -37,17 +38,33 @@ export class LeastConnections implements Balancer {
       const load = this.#loads.get(key) ?? { open: 0, present: true };
       load.present = true;
       this.#loads.set(key, load);
-      return { endpoint, load };
+      return { endpoint, key, load };
     });
     for (const key of this.#loads.keys()) this.#forget(key);
-    return new LeastConnectionsPicker(loaded, this.#start, (key) => {
-      this.#forget(key);
-    });
+    return new LeastConnectionsPicker(loaded, this.#start, (lent) => this.#lend(lent));
   }
 
   /** The count of addresses with books; no more than the present set and what still has connections. */
   get size(): number {
     return this.#loads.size;
+  }
+
+  /**
+   * Lends from the books of now: an earlier picker may lend an endpoint that was forgotten since, and that
+   * may have come back with books of its own.
+   */
+  #lend({ endpoint, key, load: known }: Loaded): Pick {
+    const load = this.#loads.get(key) ?? known;
+    this.#loads.set(key, load);
+    load.open += 1;
+    let lent = true;
+    const release = (): void => {
+      if (!lent) return;
+      lent = false;
+      load.open -= 1;
+      this.#forget(key);
+    };
+    return { endpoint, release };
   }
 
   #forget(key: string): void {
@@ -59,12 +76,12 @@ export class LeastConnections implements Balancer {
 class LeastConnectionsPicker implements Picker {
   readonly #loaded: readonly Loaded[];
   readonly #start: Start;
-  readonly #forget: (key: string) => void;
+  readonly #lend: (lent: Loaded) => Pick;
 
-  constructor(loaded: readonly Loaded[], start: Start, forget: (key: string) => void) {
+  constructor(loaded: readonly Loaded[], start: Start, lend: (lent: Loaded) => Pick) {
     this.#loaded = loaded;
     this.#start = start;
-    this.#forget = forget;
+    this.#lend = lend;
   }
 
   /** O(endpoints): a scan beats a heap at the sizes of a service, and has no second state to keep in step. */
@@ -73,25 +90,12 @@ class LeastConnectionsPicker implements Picker {
     let least: Loaded | undefined;
     for (let step = 0; step < count; step += 1) {
       const candidate = this.#loaded[(this.#start.index + step) % count];
-      if (candidate === undefined || request.tried.has(endpointKey(candidate.endpoint))) continue;
+      if (candidate === undefined || request.tried.has(candidate.key)) continue;
       if (least === undefined || lessBusy(candidate, least)) least = candidate;
     }
     if (least === undefined) return undefined;
     this.#start.index = (this.#start.index + 1) % count;
     return this.#lend(least);
-  }
-
-  #lend(loaded: Loaded): Pick {
-    const { endpoint, load } = loaded;
-    load.open += 1;
-    let lent = true;
-    const release = (): void => {
-      if (!lent) return;
-      lent = false;
-      load.open -= 1;
-      this.#forget(endpointKey(endpoint));
-    };
-    return { endpoint, release };
   }
 }
 

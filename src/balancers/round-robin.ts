@@ -42,9 +42,12 @@ export class RoundRobin implements Balancer {
 class RoundRobinPicker implements Picker {
   readonly endpoints: readonly Endpoint[];
   readonly turn: Turn;
+  /** The keys of the endpoints, written out once and not for each connection. */
+  readonly #keys: readonly string[];
 
   constructor(endpoints: readonly Endpoint[], turn: Turn) {
     this.endpoints = endpoints;
+    this.#keys = endpoints.map(endpointKey);
     this.turn = turn;
     Object.freeze(this);
   }
@@ -52,9 +55,10 @@ class RoundRobinPicker implements Picker {
   pick(request: PickRequest): Pick | undefined {
     const { slots } = this.turn;
     for (let left = slots.length; left > 0; left -= 1) {
-      const endpoint = this.endpoints[slots[this.turn.position] ?? -1];
+      const index = slots[this.turn.position] ?? -1;
+      const [endpoint, key] = [this.endpoints[index], this.#keys[index]];
       this.turn.position = (this.turn.position + 1) % slots.length;
-      if (endpoint !== undefined && !request.tried.has(endpointKey(endpoint))) {
+      if (endpoint !== undefined && key !== undefined && !request.tried.has(key)) {
         return { endpoint, release: () => undefined };
       }
     }
@@ -66,10 +70,8 @@ class RoundRobinPicker implements Picker {
     const { slots, position } = this.turn;
     const due = new Map<string, number>();
     for (let step = 0; step < slots.length; step += 1) {
-      const endpoint = this.endpoints[slots[(position + step) % slots.length] ?? -1];
-      if (endpoint === undefined) continue;
-      const key = endpointKey(endpoint);
-      if (!due.has(key)) due.set(key, (step + 1) / slots.length);
+      const key = this.#keys[slots[(position + step) % slots.length] ?? -1];
+      if (key !== undefined && !due.has(key)) due.set(key, (step + 1) / slots.length);
     }
     return due;
   }

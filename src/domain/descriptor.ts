@@ -108,17 +108,27 @@ export function formatDescriptor(descriptor: Descriptor): string {
 export function splitDescriptors(text: string): readonly DescriptorText[] {
   const parts: DescriptorText[] = [];
   let start = 0;
-  let depth = 0;
+  let isInside = false;
   for (let i = 0; i <= text.length; i += 1) {
     const character = text[i];
-    if (character === '[') depth = 1;
-    else if (character === ']') depth = 0;
-    if (i < text.length && (character !== ',' || depth === 1)) continue;
+    if (character === '[') isInside = isClosed(text, i);
+    else if (character === ']') isInside = false;
+    if (i < text.length && (character !== ',' || isInside)) continue;
     const part = text.slice(start, i);
     if (part.trim() !== '') parts.push({ text: part, offset: start });
     start = i + 1;
   }
   return parts;
+}
+
+/**
+ * Whether a bracket is closed before the next one opens; one that is not must not swallow the descriptors
+ * behind it.
+ */
+function isClosed(text: string, open: number): boolean {
+  const close = text.indexOf(']', open + 1);
+  const next = text.indexOf('[', open + 1);
+  return close >= 0 && (next < 0 || close < next);
 }
 
 /** What is wrong with a part of a descriptor, at a 0-based offset into the trimmed text. */

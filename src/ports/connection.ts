@@ -53,8 +53,8 @@ export interface AcceptedConnection extends Connection {
   /**
    * Where the consumer meant to go, before a rule of the kernel led it here.
    *
-   * @returns The address and port before translation; equal to `local` when nothing was translated; undefined
-   *   when the kernel no longer knows (the entry is gone).
+   * @returns The address and port before translation; equal to `local` when nothing was translated or the
+   *   kernel no longer knows; undefined once the connection is closed.
    *
    * Reads the kernel once; the answer is not kept.
    *

@@ -53,4 +53,9 @@ export class RedirectorError extends Error {
     this.code = code;
     this.hint = options.hint;
   }
+
+  /** The message and the hint as two sentences. */
+  get inWords(): string {
+    return `${this.message.replace(/[.\s]*$/, '.')} ${this.hint}`;
+  }
 }

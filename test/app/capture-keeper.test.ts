@@ -59,7 +59,7 @@ describe('CaptureKeeper', () => {
     bench.keeper.setInterfaces(['docker0']);
     await bench.clock.advance(30_000);
     assert.deepEqual(bench.log.messages('error'), [
-      'the rules could not be written: iptables is locked; see who holds the lock; trying again',
+      'the rules could not be written, trying again: iptables is locked. see who holds the lock',
     ]);
     assert(bench.metrics.count('sync failed') > 3);
     bench.kernel.fail(undefined);
@@ -121,8 +121,8 @@ describe('CaptureKeeper', () => {
       bench.kernel.fail(REFUSAL);
       await bench.keeper.cleanup();
       assert.deepEqual(bench.log.messages('error'), [
-        'the rules could not be removed: iptables may not be used; ' +
-          'run with CAP_NET_ADMIN, or use --listen; run "embassy cleanup" later',
+        'the rules could not be removed, run "embassy cleanup" later: iptables may not be used. ' +
+          'run with CAP_NET_ADMIN, or use --listen',
       ]);
     });
 

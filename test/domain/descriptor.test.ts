@@ -217,7 +217,8 @@ describe('splitDescriptors', () => {
     { name: 'leaves the commas of tags', text: 'a[x,y];1,b[z];2', is: ['a[x,y];1', 'b[z];2'] },
     { name: 'leaves out empty parts', text: ',a;1,, ,b;2,', is: ['a;1', 'b;2'] },
     { name: 'gives nothing for an empty text', text: '', is: [] },
-    { name: 'does not split behind an open bracket', text: 'a[x;1,b;2', is: ['a[x;1,b;2'] },
+    { name: 'loses nothing behind a bracket without an end', text: 'a[x;1,b;2', is: ['a[x;1', 'b;2'] },
+    { name: 'tells such a bracket by the next one', text: 'a[x;1,b[y];2', is: ['a[x;1', 'b[y];2'] },
   ]) {
     it(`[C1] ${name}`, () => {
       assert.deepEqual(

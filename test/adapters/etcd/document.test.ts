@@ -114,7 +114,11 @@ describe('parseDocument', () => {
   });
 
   it('never throws, and never gives what no endpoint can be', () => {
-    const texts = fc.oneof(fc.string(), fc.json(), fc.object().map((value) => JSON.stringify(value)));
+    const texts = fc.oneof(
+      fc.string(),
+      fc.json(),
+      fc.object().map((value) => JSON.stringify(value)),
+    );
     fc.assert(
       fc.property(texts, (text) => {
         const parsed = parseDocument(text, OPTIONS);

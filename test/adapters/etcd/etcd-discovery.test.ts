@@ -215,7 +215,10 @@ describe('EtcdDiscovery', () => {
         store.setHealth('up');
         // Less than a resync, so that the events alone must have brought it here.
         await clock.advance(20_000);
-        const read = store.list('/prod/web/').map(({ value }) => value).sort();
+        const read = store
+          .list('/prod/web/')
+          .map(({ value }) => value)
+          .sort();
         assert.deepEqual(view.addresses, read);
         store.put('/prod/web/last', '10.0.0.99:1');
         await clock.advance(100);

@@ -14,7 +14,7 @@ const BAD_ENTRIES: readonly { name: string; entry: string; says: string }[] = [
   {
     name: 'a host name',
     entry: 'web-1:80',
-    says: 'line 2, column 5: \'web-1\' is a host name; host names are not',
+    says: "line 2, column 5: 'web-1' is a host name; host names are not",
   },
   { name: 'a bare IPv6 address', entry: '"fd00::1:80"', says: 'an IPv6 address stands in brackets' },
   { name: 'a number', entry: '80', says: 'line 2, column 5: not an endpoint' },
@@ -51,10 +51,13 @@ describe('parseFile', () => {
     const parsed = parseFile(text, PATH);
     assert.ok(parsed.ok);
     const a = parsed.value.services.get(service('/a'));
-    assert.deepEqual(a?.endpoints?.map((e) => [e.id, e.weight, e.tags]), [
-      ['10.0.0.1:80', 1, undefined],
-      ['[fd00::1]:81', 3, ['x']],
-    ]);
+    assert.deepEqual(
+      a?.endpoints?.map((e) => [e.id, e.weight, e.tags]),
+      [
+        ['10.0.0.1:80', 1, undefined],
+        ['[fd00::1]:81', 3, ['x']],
+      ],
+    );
     assert.deepEqual(parsed.value.services.get(service('/b')), { endpoints: [], problems: [] });
   });
 
@@ -75,7 +78,10 @@ describe('parseFile', () => {
       const parsed = parseFile(`${IP}${row.entry}\n  - 10.0.0.9:9\n`, PATH);
       assert.ok(parsed.ok);
       const a = parsed.value.services.get(service('/a'));
-      assert.deepEqual(a?.endpoints?.map(({ id }) => id), ['10.0.0.9:9']);
+      assert.deepEqual(
+        a?.endpoints?.map(({ id }) => id),
+        ['10.0.0.9:9'],
+      );
       assert.equal(a.problems.length, 1);
       const [said] = a.problems.map(formatProblem);
       assert.ok(said?.includes(row.says), said);

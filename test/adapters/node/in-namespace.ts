@@ -22,7 +22,10 @@ export type InNamespace = { readonly output: unknown } | { readonly skip: string
 export async function inNamespace(program: URL, commands: readonly string[]): Promise<InNamespace> {
   if (process.getuid?.() !== 0) return { skip: 'needs root' };
   for (const command of ['unshare', 'ip', ...commands]) {
-    const found = await run('sh', ['-c', `command -v ${command}`]).then(() => true, () => false);
+    const found = await run('sh', ['-c', `command -v ${command}`]).then(
+      () => true,
+      () => false,
+    );
     if (!found) return { skip: `needs the command ${command}` };
   }
   const path = fileURLToPath(program);
