@@ -1,3 +1,4 @@
+import { sleepOn } from '../src/ports/clock.ts';
 import type { Clock } from '../src/ports/clock.ts';
 
 /** Where the simulated wall clock starts: 2026-01-01T00:00:00Z. */
@@ -62,19 +63,7 @@ export class SimClock implements Clock {
   }
 
   async sleep(ms: number, options: { readonly signal: AbortSignal }): Promise<void> {
-    const { signal } = options;
-    signal.throwIfAborted();
-    await new Promise<void>((resolve, reject) => {
-      const abort = (): void => {
-        cancel();
-        reject(signal.reason as Error);
-      };
-      const cancel = this.schedule(ms, () => {
-        signal.removeEventListener('abort', abort);
-        resolve();
-      });
-      signal.addEventListener('abort', abort, { once: true });
-    });
+    await sleepOn(this, ms, options);
   }
 
   /**

@@ -25,3 +25,27 @@ export interface Clock {
    */
   schedule(ms: number, callback: () => void): () => void;
 }
+
+/**
+ * Waits on a clock's `schedule`; what `sleep` of every clock does.
+ *
+ * @param signal - Rejects with `signal.reason` when aborted; timer and listener are released either way.
+ */
+export async function sleepOn(
+  clock: Pick<Clock, 'schedule'>,
+  ms: number,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<void> {
+  signal.throwIfAborted();
+  await new Promise<void>((resolve, reject) => {
+    const abort = (): void => {
+      cancel();
+      reject(signal.reason as Error);
+    };
+    const cancel = clock.schedule(ms, () => {
+      signal.removeEventListener('abort', abort);
+      resolve();
+    });
+    signal.addEventListener('abort', abort, { once: true });
+  });
+}

@@ -3,7 +3,7 @@ import { DockerAnswerError } from './docker-client.ts';
 import { formatProblem } from '../../domain/result.ts';
 import { mapBounded } from './map-bounded.ts';
 import { parseContainerDocument, parseContainerList, shortId } from './container-document.ts';
-import { withTimeLimit } from './time-limit.ts';
+import { askEngine } from './ask-engine.ts';
 import type { ContainerRecord } from './consumers-of.ts';
 import type { DockerClient } from './docker-client.ts';
 import type { WantsOptions } from './wants-of.ts';
@@ -39,7 +39,7 @@ export async function readRunningIds(
   { signal }: { readonly signal: AbortSignal },
 ): Promise<readonly string[]> {
   const what = 'GET /containers/json';
-  const document = await withTimeLimit(clock, { what, signal }, (limited) =>
+  const document = await askEngine(clock, { what, signal }, (limited) =>
     client.listContainers({ signal: limited }),
   );
   const parsed = parseContainerList(document);
@@ -76,7 +76,7 @@ async function readContainer(
   const what = `GET /containers/${shortId(id)}/json`;
   let document: unknown;
   try {
-    document = await withTimeLimit(clock, { what, signal: options.signal }, (signal) =>
+    document = await askEngine(clock, { what, signal: options.signal }, (signal) =>
       client.inspectContainer(id, { signal }),
     );
   } catch (error) {

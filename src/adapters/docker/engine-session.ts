@@ -2,7 +2,7 @@ import { DirtyMarks } from './dirty-marks.ts';
 import { readEngineEvent } from './engine-event.ts';
 import { readContainers, readRunningIds } from './engine-reader.ts';
 import { readNetworks } from './network-document.ts';
-import { withTimeLimit } from './time-limit.ts';
+import { askEngine } from './ask-engine.ts';
 import type { DockerClient, DockerEventStream } from './docker-client.ts';
 import type { Inventory, Telling } from './inventory.ts';
 import type { WantsOptions } from './wants-of.ts';
@@ -79,7 +79,7 @@ export async function* followEngine(
   let stream: DockerEventStream | undefined;
   let reading: Promise<void> | undefined;
   try {
-    stream = await withTimeLimit(clock, { what: 'GET /events', signal }, (limited) => open(client, limited));
+    stream = await askEngine(clock, { what: 'GET /events', signal }, (limited) => open(client, limited));
     reading = readEvents(stream, marks);
     await readAll(dependencies, inventory, options);
     answered = true;

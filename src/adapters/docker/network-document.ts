@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { shapeProblems } from './container-document.ts';
-import { withTimeLimit } from './time-limit.ts';
+import { askEngine } from './ask-engine.ts';
 import { formatProblem } from '../../domain/result.ts';
 import type { DockerClient } from './docker-client.ts';
 import type { Result } from '../../domain/result.ts';
@@ -61,7 +61,7 @@ export async function readNetworks(
   { signal }: { readonly signal: AbortSignal },
 ): Promise<ReadonlyMap<string, DockerNetwork>> {
   const what = 'GET /networks';
-  const document = await withTimeLimit(clock, { what, signal }, (limited) =>
+  const document = await askEngine(clock, { what, signal }, (limited) =>
     client.listNetworks({ signal: limited }),
   );
   const parsed = parseNetworks(document);

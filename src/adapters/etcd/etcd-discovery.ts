@@ -5,7 +5,7 @@ import { Heartbeat } from './heartbeat.ts';
 import { keyRangeOf } from './key-range.ts';
 import { listService } from './list-service.ts';
 import { WatchSession } from './watch-session.ts';
-import { withLimit } from './with-limit.ts';
+import { askEtcd } from './ask-etcd.ts';
 import type { ServiceName } from '../../domain/service-name.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Discovery, DiscoveryItem, Outage } from '../../ports/discovery.ts';
@@ -100,7 +100,7 @@ export class EtcdDiscovery implements Discovery {
   async probe({ signal }: { readonly signal: AbortSignal }): Promise<Outage | undefined> {
     const { client, clock } = this.#dependencies;
     try {
-      await withLimit(clock, { what: 'etcd', signal }, async (limited) => client.ping({ signal: limited }));
+      await askEtcd(clock, { what: 'etcd', signal }, async (limited) => client.ping({ signal: limited }));
       return undefined;
     } catch (error) {
       signal.throwIfAborted();

@@ -1,5 +1,5 @@
 import { EtcdError } from './etcd-client.ts';
-import { withLimit } from './with-limit.ts';
+import { askEtcd } from './ask-etcd.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { EtcdClient } from './etcd-client.ts';
 
@@ -67,7 +67,7 @@ export class Heartbeat {
       while (true) {
         await this.#clock.sleep(HEARTBEAT_MS, { signal });
         try {
-          await withLimit(this.#clock, { what: 'a heartbeat', signal }, (limited) => {
+          await askEtcd(this.#clock, { what: 'a heartbeat', signal }, (limited) => {
             return this.#client.ping({ signal: limited });
           });
         } catch (error) {

@@ -1,5 +1,5 @@
 import { EtcdError } from './etcd-client.ts';
-import { withLimit } from './with-limit.ts';
+import { askEtcd } from './ask-etcd.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Evidence } from '../../ports/discovery.ts';
 import type { EtcdClient, EtcdKeyValue, EtcdPage, EtcdRange } from './etcd-client.ts';
@@ -62,7 +62,7 @@ async function readPage(
 ): Promise<EtcdPage | 'too-large'> {
   const { signal } = options;
   try {
-    return await withLimit(clock, { what: `the list of ${request.prefix}`, signal }, (limited) => {
+    return await askEtcd(clock, { what: `the list of ${request.prefix}`, signal }, (limited) => {
       return client.range(request, { signal: limited });
     });
   } catch (error) {
@@ -78,7 +78,7 @@ async function isStoreEmpty(
 ): Promise<boolean> {
   const { signal } = options;
   try {
-    const keys = await withLimit(clock, { what: 'a count of all keys', signal }, (limited) => {
+    const keys = await askEtcd(clock, { what: 'a count of all keys', signal }, (limited) => {
       return client.count({ prefix: '', revision }, { signal: limited });
     });
     return keys === 0;

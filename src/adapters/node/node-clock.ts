@@ -1,3 +1,4 @@
+import { sleepOn } from '../../ports/clock.ts';
 import type { Clock } from '../../ports/clock.ts';
 
 /** The longest delay a timer of Node takes; a longer one would fire at once. */
@@ -14,19 +15,7 @@ export class NodeClock implements Clock {
   }
 
   async sleep(ms: number, options: { readonly signal: AbortSignal }): Promise<void> {
-    const { signal } = options;
-    signal.throwIfAborted();
-    await new Promise<void>((resolve, reject) => {
-      const abort = (): void => {
-        cancel();
-        reject(signal.reason as Error);
-      };
-      const cancel = this.schedule(ms, () => {
-        signal.removeEventListener('abort', abort);
-        resolve();
-      });
-      signal.addEventListener('abort', abort, { once: true });
-    });
+    await sleepOn(this, ms, options);
   }
 
   schedule(ms: number, callback: () => void): () => void {

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { settle } from '../../support/settle.ts';
 import { SimClock } from '../../../sim/clock.ts';
-import { CALL_LIMIT_MS, withTimeLimit } from '../../../src/adapters/docker/time-limit.ts';
+import { CALL_LIMIT_MS, askEngine } from '../../../src/adapters/docker/ask-engine.ts';
 
-describe('withTimeLimit', () => {
+describe('askEngine', () => {
   it('rejects at the limit, says what was asked, and aborts a call that does not listen', async () => {
     const clock = new SimClock(settle);
     const { signal } = new AbortController();
     let seen: AbortSignal | undefined;
-    const asking = withTimeLimit(clock, { what: 'GET /x', signal }, async (limited) => {
+    const asking = askEngine(clock, { what: 'GET /x', signal }, async (limited) => {
       seen = limited;
       return new Promise<never>(() => undefined);
     });
@@ -22,9 +22,9 @@ describe('withTimeLimit', () => {
   it('hands on the answer or the error, and holds no timer then', async () => {
     const clock = new SimClock(settle);
     const options = { what: 'GET /x', signal: new AbortController().signal };
-    assert.equal(await withTimeLimit(clock, options, async () => 7), 7);
+    assert.equal(await askEngine(clock, options, async () => 7), 7);
     const failing = async (): Promise<never> => Promise.reject(new Error('no'));
-    await assert.rejects(withTimeLimit(clock, options, failing), /^Error: no$/);
+    await assert.rejects(askEngine(clock, options, failing), /^Error: no$/);
     assert.equal(clock.pendingTimers, 0);
   });
 
@@ -32,11 +32,11 @@ describe('withTimeLimit', () => {
     const clock = new SimClock(settle);
     const controller = new AbortController();
     const options = { what: 'GET /x', signal: controller.signal };
-    const asking = withTimeLimit(clock, options, async () => new Promise<never>(() => undefined));
+    const asking = askEngine(clock, options, async () => new Promise<never>(() => undefined));
     controller.abort(new Error('enough'));
     await assert.rejects(asking, /enough/);
     await assert.rejects(
-      withTimeLimit(clock, options, async () => 7),
+      askEngine(clock, options, async () => 7),
       /enough/,
     );
     assert.equal(clock.pendingTimers, 0);
