@@ -70,8 +70,12 @@ export class CaptureKeeper {
     });
   }
 
-  /** Removes the rules. Never throws: what could not be removed is logged with what to do. */
-  async cleanup(): Promise<void> {
+  /**
+   * Removes the rules. Never throws: what could not be removed is logged with what to do.
+   *
+   * @param signal - Gives up at once.
+   */
+  async cleanup(options: { readonly signal: AbortSignal }): Promise<void> {
     if (this.#hopeless) return;
     const { clock, log, redirector } = this.#dependencies;
     const abort = new AbortController();
@@ -79,7 +83,8 @@ export class CaptureKeeper {
       abort.abort(new Error(`not done after ${CLEANUP_LIMIT_MS / 1000} s`));
     });
     try {
-      if (await redirector.cleanup({ signal: abort.signal })) log.info('rules removed');
+      if (await redirector.cleanup({ signal: AbortSignal.any([abort.signal, options.signal]) }))
+        log.info('rules removed');
     } catch (error) {
       log.error(`the rules could not be removed, run "embassy cleanup" later: ${inWords(error)}`);
     } finally {

@@ -59,6 +59,7 @@ export class Daemon {
   readonly #unanswered: Set<string>;
   readonly #failure = Promise.withResolvers<never>();
   #consumersRevision = 0;
+  #isFailing = false;
   #bindings: ReadonlyMap<BindingId, Binding> = new Map();
   #saidProblems: ReadonlySet<string> = new Set();
   #table = new RoutingTable(0, new Map());
@@ -100,11 +101,12 @@ export class Daemon {
    * then the listeners; then open connections get their time.
    *
    * @param stop - Ends it in order.
-   * @param abort - Ends the drain: what is open is cut at once.
+   * @param abort - Ends the removal of rules and the drain: what is open is cut at once.
    * @throws {SourceUnreachable} See `failFast`. Everything is stopped then, too.
    */
   async run(options: { readonly stop: AbortSignal; readonly abort: AbortSignal }): Promise<void> {
     const { log, capture, proxier, providers, discoveries } = this.#dependencies;
+    const uncaptured = new AbortController();
     const ending = new AbortController();
     const { signal } = ending;
     const stopped = new Promise<void>((resolve) => {
@@ -114,15 +116,14 @@ export class Daemon {
       };
       options.stop.addEventListener('abort', stop, { once: true });
     });
-    const captured = capture?.run({ signal }) ?? Promise.resolve();
+    const captured = capture?.run({ signal: uncaptured.signal }) ?? Promise.resolve();
     const work = [
       ...providers.map(async (provider) => this.#follow(provider, signal)),
       ...[...discoveries.values()].map(async (discovery) => this.#greet(discovery, signal)),
       this.#runner.run(async () => this.#sync(), {
         signal,
         onFailure: (error) => {
-          this.#dependencies.metrics.syncFailed();
-          log.error(`the proxier did not take the routes (${String(error)}); trying again`);
+          this.#reportFailure(error);
         },
       }),
     ];
@@ -134,11 +135,16 @@ export class Daemon {
         Promise.all(work),
       ]);
     } finally {
-      ending.abort();
+      const drainedAtMs = this.#dependencies.clock.monotonicMs() + this.#options.drainMs;
+      uncaptured.abort();
       await Promise.allSettled([captured]);
-      await capture?.cleanup();
-      const cut = await proxier.drain(this.#options.drainMs, { signal: options.abort });
+      await capture?.cleanup({ signal: options.abort });
+      // Until here and during the drain the table is followed: who loses a binding loses its connections
+      // [C10].
+      const leftMs = Math.max(0, drainedAtMs - this.#dependencies.clock.monotonicMs());
+      const cut = await proxier.drain(leftMs, { signal: options.abort });
       if (cut > 0) log.warn(`${cut} open connections were cut after the drain (--drain)`);
+      ending.abort();
       await Promise.allSettled(work);
       await this.#services.close();
     }
@@ -208,16 +214,28 @@ export class Daemon {
   /** Everything anew from what is known; the only writer of the table. */
   async #sync(): Promise<void> {
     const { maxBindings, defaults } = this.#options;
-    if (this.#consumersRevision !== this.#consumers.revision) {
-      this.#consumersRevision = this.#consumers.revision;
+    const { revision } = this.#consumers;
+    if (this.#consumersRevision !== revision) {
       const { bindings, problems } = computeBindings(this.#consumers.consumers, { maxBindings });
       this.#services.need(neededPools(bindings.values(), defaults));
       this.#report(bindings, problems);
       this.#bindings = bindings;
+      this.#consumersRevision = revision;
     }
     const snapshotOf = this.#services.snapshotOf.bind(this.#services);
     this.#table = computeRoutes(this.#table.version + 1, this.#bindings, snapshotOf, defaults);
     await this.#dependencies.proxier.sync(this.#table);
+    if (this.#isFailing) this.#dependencies.log.info('the proxier takes the routes again');
+    this.#isFailing = false;
+  }
+
+  /** Once for as long as it lasts. */
+  #reportFailure(error: unknown): void {
+    this.#dependencies.metrics.syncFailed();
+    if (!this.#isFailing) {
+      this.#dependencies.log.error(`the proxier did not take the routes (${String(error)}); trying again`);
+    }
+    this.#isFailing = true;
   }
 
   #report(bindings: ReadonlyMap<BindingId, Binding>, problems: readonly Problem[]): void {

@@ -80,7 +80,7 @@ export class ListenerSet {
     this.#open.clear();
   }
 
-  /** One match after the other: a retry may come while a sync is under way. One that fails stops no later one. */
+  /** One match after the other, for a retry may come during a sync; one that fails stops no later one. */
   async #match(): Promise<void> {
     const turn = this.#turn.then(async () => this.#matchNow());
     this.#turn = turn.catch(() => undefined);

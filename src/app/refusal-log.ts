@@ -5,11 +5,11 @@ import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { RefusalReason } from '../ports/metrics.ts';
 
-/** A refusal of one kind is one line in this time, however often it is repeated. */
-const QUIET_MS = 60_000;
+/** The time in which a refusal of one kind is one line, however often it is repeated. */
+const WINDOW_MS = 60_000;
 
-/** How many kinds of refusal are remembered; beyond it the oldest is forgotten and may be said again. */
-const KINDS_MAX = 1_000;
+/** The most lines in that time; a consumer that tries every port must not fill the disk. */
+const LINES_MAX = 100;
 
 /** What was refused, and why. */
 export interface Refusal {
@@ -20,13 +20,14 @@ export interface Refusal {
 }
 
 /**
- * Says why connections are refused, in words, once a minute for each consumer, destination and reason: a
- * consumer that retries in a loop must not fill the disk.
+ * Says why connections are refused, in words, once a minute for each consumer, destination and reason, and no
+ * more than a bounded count of lines; all are counted in the metrics.
  */
 export class RefusalLog {
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #saidAtMs = new Map<string, number>();
+  readonly #said = new Set<string>();
+  #windowEndAtMs = -Infinity;
 
   constructor(dependencies: { readonly clock: Clock; readonly log: Log }) {
     this.#clock = dependencies.clock;
@@ -35,16 +36,19 @@ export class RefusalLog {
 
   say(refusal: Refusal): void {
     const { source, destination, reason, route } = refusal;
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs >= this.#windowEndAtMs) {
+      this.#said.clear();
+      this.#windowEndAtMs = nowMs + WINDOW_MS;
+    }
+    if (this.#said.size > LINES_MAX) return;
     const to = destination === undefined ? 'an unknown destination' : formatSocketAddress(destination);
     const kind = `${source} ${to} ${reason}`;
-    const nowMs = this.#clock.monotonicMs();
-    const saidAtMs = this.#saidAtMs.get(kind);
-    if (saidAtMs !== undefined && nowMs - saidAtMs < QUIET_MS) return;
-    this.#saidAtMs.delete(kind);
-    this.#saidAtMs.set(kind, nowMs);
-    if (this.#saidAtMs.size > KINDS_MAX) {
-      const [oldest] = this.#saidAtMs.keys();
-      if (oldest !== undefined) this.#saidAtMs.delete(oldest);
+    if (this.#said.has(kind)) return;
+    this.#said.add(kind);
+    if (this.#said.size > LINES_MAX) {
+      this.#log.warn(`more than ${LINES_MAX} kinds of refusals in a minute; further ones are only counted`);
+      return;
     }
     const who = route === undefined ? source : `${route.binding.consumerName} (${source})`;
     this.#log.info(`refused ${who} to ${to}: ${inWords(reason, route)}`);

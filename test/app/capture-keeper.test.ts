@@ -79,7 +79,7 @@ describe('CaptureKeeper', () => {
     const failing = assert.rejects(bench.stopped, REFUSAL);
     await bench.clock.advance(0);
     await failing;
-    await bench.keeper.cleanup();
+    await bench.keeper.cleanup({ signal: new AbortController().signal });
     assert.deepEqual(bench.log.messages(), []);
   });
 
@@ -108,8 +108,8 @@ describe('CaptureKeeper', () => {
       bench.keeper.setInterfaces(['docker0']);
       await bench.clock.advance(1_000);
       await bench.stop();
-      await bench.keeper.cleanup();
-      await bench.keeper.cleanup();
+      await bench.keeper.cleanup({ signal: new AbortController().signal });
+      await bench.keeper.cleanup({ signal: new AbortController().signal });
       assert.equal(bench.kernel.present, false);
       assert.deepEqual(bench.log.messages().slice(1), ['rules removed']);
       assert.equal(bench.clock.pendingTimers, 0);
@@ -119,7 +119,7 @@ describe('CaptureKeeper', () => {
       const bench = keep();
       await bench.stop();
       bench.kernel.fail(REFUSAL);
-      await bench.keeper.cleanup();
+      await bench.keeper.cleanup({ signal: new AbortController().signal });
       assert.deepEqual(bench.log.messages('error'), [
         'the rules could not be removed, run "embassy cleanup" later: iptables may not be used. ' +
           'run with CAP_NET_ADMIN, or use --listen',
@@ -130,7 +130,7 @@ describe('CaptureKeeper', () => {
       const bench = keep();
       await bench.stop();
       bench.kernel.hang();
-      const cleaning = bench.keeper.cleanup();
+      const cleaning = bench.keeper.cleanup({ signal: new AbortController().signal });
       await bench.clock.advance(5_000);
       await cleaning;
       assert.match(bench.log.messages('error')[0] ?? '', /not done after 5 s/);

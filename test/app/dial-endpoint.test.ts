@@ -137,7 +137,7 @@ function dialling(count: number, answer: (to: string) => void): Bench {
     dialled,
     lent: () => picks.size,
     run: async (signal = new AbortController().signal) =>
-      dialEndpoint({ clock, dialer, log, metrics }, pool, { source: SOURCE, signal }),
+      dialEndpoint({ clock, dialer, log, metrics }, () => pool, { source: SOURCE, signal }),
   };
 }
 

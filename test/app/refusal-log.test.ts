@@ -79,14 +79,20 @@ describe('RefusalLog', () => {
     assert.equal(log.lines.length, 4);
   });
 
-  it('remembers a bounded count of kinds: the oldest is forgotten first', () => {
-    const { log, refusals } = bench();
-    const kind = (n: number): Refusal => ({ ...REFUSAL, destination: at(`172.17.0.1:${n + 1}`) });
-    for (let n = 0; n <= 1_000; n += 1) refusals.say(kind(n));
-    refusals.say(kind(1_000));
-    assert.equal(log.lines.length, 1_001, 'the newest is remembered');
-    refusals.say(kind(0));
-    assert.equal(log.lines.length, 1_002, 'the oldest was forgotten');
+  it('writes a bounded count of lines in a minute, and says so', async () => {
+    const { clock, log, refusals } = bench();
+    const scan = (): void => {
+      for (let n = 1; n <= 65_535; n += 1) refusals.say({ ...REFUSAL, destination: at(`172.17.0.1:${n}`) });
+    };
+    scan();
+    scan();
+    assert.equal(log.lines.length, 101);
+    assert.deepEqual(log.messages('warn'), [
+      'more than 100 kinds of refusals in a minute; further ones are only counted',
+    ]);
+    await clock.advance(60_000);
+    refusals.say(REFUSAL);
+    assert.equal(log.lines.length, 102, 'the next minute speaks again');
   });
 });
 
