@@ -204,6 +204,25 @@ describe('Daemon', () => {
     assert.equal(bench.clock.pendingTimers, 0);
   });
 
+  it('[C10] takes a binding away during the drain, too, so that its connections are cut', async () => {
+    const bench = start();
+    bench.discovery.setEndpoints(A, [endpoint(1)]);
+    const web = consumer('web', { wants: ['/a;80'] });
+    bench.provider.put(web);
+    await bench.clock.advance(1_000);
+    const drained = Promise.withResolvers<number>();
+    bench.proxier.drains = async () => drained.promise;
+    const stopped = bench.stop();
+    await bench.clock.advance(100);
+    bench.provider.remove(web.id);
+    await bench.clock.advance(100);
+    assert.equal(bench.reached(C1, 80), undefined);
+    drained.resolve(0);
+    await bench.clock.advance(100);
+    await stopped;
+    assert.equal(bench.clock.pendingTimers, 0);
+  });
+
   it('stops at once when it was told to before it began', async () => {
     const bench = start(OPTIONS, () => undefined, AbortSignal.abort());
     await bench.clock.advance(0);
