@@ -10,6 +10,7 @@ import { createDockerClient } from './adapters/docker/client.ts';
 import { defaultBridgeName } from './adapters/docker/network-document.ts';
 import { createDockerProvider } from './adapters/docker/docker-provider.ts';
 import { createEtcdClient } from './adapters/etcd/client.ts';
+import { EtcdError } from './adapters/etcd/etcd-client.ts';
 import { EtcdDiscovery } from './adapters/etcd/etcd-discovery.ts';
 import { createFileClient } from './adapters/file/client.ts';
 import { FileDiscovery } from './adapters/file/file-discovery.ts';
@@ -36,7 +37,7 @@ import type { Discovery } from './ports/discovery.ts';
 import type { Log } from './ports/log.ts';
 import type { Provider } from './ports/provider.ts';
 import type { HostAddresses } from './app/listen-plan.ts';
-import type { EtcdDiscovery as EtcdChoice, LogOptions, Options } from './cli/resolve-options.ts';
+import type { LogOptions, Options } from './cli/resolve-options.ts';
 
 /** How long `embassy check` waits for each provider and service. */
 const SURVEY_TIMEOUT_MS = 5_000;
@@ -193,12 +194,13 @@ async function createDiscovery(options: Options): Promise<Discovery> {
   const { discovery, resyncMs } = options;
   switch (discovery.scheme) {
     case 'etcd': {
+      const { user, passwordFile } = discovery;
       const client = await createEtcdClient({
         hosts: discovery.hosts.map(({ host, port }) =>
           host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
         ),
         tls: discovery.tls,
-        credentials: credentialsOf(discovery),
+        credentials: user === undefined || passwordFile === undefined ? undefined : { user, passwordFile },
       });
       return new EtcdDiscovery({ client, clock, random }, { name: discovery.name, resyncMs });
     }
@@ -207,16 +209,6 @@ async function createDiscovery(options: Options): Promise<Discovery> {
       return new FileDiscovery({ client, clock }, { name: discovery.name });
     }
   }
-}
-
-/** A user and the password from its file; the first line counts, as editors end it with a newline. */
-function credentialsOf(
-  discovery: EtcdChoice,
-): { readonly user: string; readonly password: string } | undefined {
-  const { user, passwordFile } = discovery;
-  if (user === undefined) return undefined;
-  const [password = ''] = passwordFile === undefined ? [] : readFileSync(passwordFile, 'utf8').split(/\r?\n/);
-  return { user, password };
 }
 
 function createProvider(options: Options, log: Log): Provider {
@@ -271,7 +263,10 @@ function inWords(error: unknown): string {
   }
   if (error instanceof SourceUnreachable) return `${error.message} (--fail-fast)`;
   const known =
-    error instanceof ListenError || error instanceof VirtualIpUnknown || error instanceof HostAddressError;
+    error instanceof ListenError ||
+    error instanceof VirtualIpUnknown ||
+    error instanceof HostAddressError ||
+    error instanceof EtcdError;
   if (known) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -98,18 +98,30 @@ export class CaptureKeeper {
     if (interfaces === undefined) return;
     const { log, redirector } = this.#dependencies;
     const wrote = await redirector.ensure({ ...this.#base, interfaces }, { signal });
-    const from = interfaces.length === 0 ? 'no interface yet' : interfaces.join(', ');
-    const where = `traffic for ${this.#base.virtualIps.join(', ')} from ${from}`;
     if (this.#failing) log.info('the rules can be written again');
-    if (wrote && this.#writtenFor === interfaces) {
+    this.#tell(interfaces, wrote);
+    this.#failing = false;
+    this.#writtenFor = interfaces;
+  }
+
+  /** Says what is captured now, when it is not what was said last. */
+  #tell(interfaces: readonly string[], wrote: boolean): void {
+    const { log } = this.#dependencies;
+    const virtualIps = this.#base.virtualIps.join(', ');
+    const where = `traffic for ${virtualIps} from ${interfaces.join(', ')}`;
+    if (interfaces.length === 0) {
+      if (wrote || this.#writtenFor !== interfaces) {
+        log.info(
+          `nothing is captured for ${virtualIps}: no Docker bridge is known from which it could be dialled`,
+        );
+      }
+    } else if (wrote && this.#writtenFor === interfaces) {
       log.warn(`the rules were missing or different; put back: ${where}`);
     } else if (wrote) {
       log.info(`capturing ${where}`);
     } else if (this.#writtenFor === undefined) {
       log.info(`capturing ${where} by the rules that an earlier run left`);
     }
-    this.#failing = false;
-    this.#writtenFor = interfaces;
   }
 }
 

@@ -37,7 +37,7 @@ export interface DaemonOptions {
   readonly lossHoldMs: number;
   /** How long open connections may take to end at stop [C9]. */
   readonly drainMs: number;
-  /** Ends with {@link SourceUnreachable} instead of waiting for a provider or discovery that is away. */
+  /** Ends with {@link SourceUnreachable} when a provider or discovery is away at start; later it waits. */
   readonly failFast: boolean;
 }
 
@@ -73,7 +73,7 @@ export class Daemon {
     this.#services = new ServiceSet(dependencies, {
       lossHoldMs: options.lossHoldMs,
       onChange: () => {
-        this.#afterDiscovery();
+        this.#runner.mark();
       },
       onFailure: (error) => {
         this.#failure.reject(error);
@@ -194,17 +194,6 @@ export class Daemon {
     } catch (error) {
       if (!signal.aborted) throw error;
     }
-  }
-
-  #afterDiscovery(): void {
-    for (const watch of this.#services.watches) {
-      const away = watch.status === 'unreachable' || watch.status === 'forbidden';
-      this.#failFast(
-        away && watch.endpoints === undefined,
-        `the endpoints of ${watch.service} cannot be had (${watch.status})`,
-      );
-    }
-    this.#runner.mark();
   }
 
   #failFast(unreachable: boolean, reason: string): void {

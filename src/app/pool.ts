@@ -1,4 +1,4 @@
-import { endpointKey, sameEndpoint } from '../domain/endpoint.ts';
+import { endpointKey, sameEndpoints } from '../domain/endpoint.ts';
 import type { Balancer } from '../balancers/balancer.ts';
 import type { Endpoint } from '../domain/endpoint.ts';
 import type { PoolKey } from '../domain/pool-key.ts';
@@ -50,7 +50,7 @@ export class Pool {
       if (other === undefined || endpoint.id < other.id) chosen.set(key, endpoint);
     }
     const sorted = [...chosen].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, endpoint]) => endpoint);
-    if (this.#snapshot.state === 'known' && sameList(this.#snapshot.endpoints, sorted)) {
+    if (this.#snapshot.state === 'known' && sameEndpoints(this.#snapshot.endpoints, sorted)) {
       return { changed: false, withoutTags };
     }
     const picker = this.#balancer.update(sorted);
@@ -62,14 +62,4 @@ export class Pool {
     });
     return { changed: true, withoutTags };
   }
-}
-
-function sameList(a: readonly Endpoint[], b: readonly Endpoint[]): boolean {
-  return (
-    a.length === b.length &&
-    a.every((endpoint, index) => {
-      const other = b[index];
-      return other !== undefined && sameEndpoint(endpoint, other);
-    })
-  );
 }

@@ -3,34 +3,36 @@ import { printable } from '../domain/printable.ts';
 import type { Port } from '../domain/address.ts';
 import type { Reading } from './option-value.ts';
 
-/** The ports of Docker's API without and with TLS. */
-const PORT_PLAIN = 2375 as Port;
-const PORT_TLS = 2376 as Port;
+/** The port of Docker's API where none is given. */
+const PORT_DEFAULT = 2375 as Port;
 
 /** Where Docker's API is. */
 export type DockerHost =
   | { readonly kind: 'unix'; readonly path: string }
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: Port; readonly tls: boolean };
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: Port };
 
 /**
  * Reads the address of Docker's API as `DOCKER_HOST` has it: `unix:///PATH`, `tcp://HOST[:PORT]`, and `http`
- * or `https` for `tcp`.
+ * for `tcp`. TLS is told apart, because this version cannot speak it.
  *
  * Pure. {@link formatDockerHost} is its inverse.
  */
 export function parseDockerHost(text: string): Reading<DockerHost> {
   const unix = /^unix:\/\/(\/.*)$/.exec(text);
   if (unix?.[1] !== undefined) return { ok: true, value: { kind: 'unix', path: unix[1] } };
-  const tcp = /^(tcp|http|https):\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]+))?\/?$/.exec(text);
-  const [, scheme, host, portText] = tcp ?? [];
-  if (scheme !== undefined && host !== undefined) {
-    const tls = scheme === 'https';
-    const port = portText === undefined ? defaultPort(tls) : parsePort(portText);
-    if (port !== undefined) {
-      return { ok: true, value: { kind: 'tcp', host: host.replace(/^\[|\]$/g, ''), port, tls } };
-    }
+  const tcp = /^(?:tcp|http):\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]+))?\/?$/.exec(text);
+  const [, host, portText] = tcp ?? [];
+  if (host !== undefined) {
+    const port = portText === undefined ? PORT_DEFAULT : parsePort(portText);
+    if (port !== undefined)
+      return { ok: true, value: { kind: 'tcp', host: host.replace(/^\[|\]$/g, ''), port } };
   }
-  const message = `'${printable(text)}' is not unix:///PATH or tcp://HOST:PORT`;
+  const wanted = 'unix:///PATH or tcp://HOST:PORT';
+  if (text.startsWith('https://')) {
+    const message = `'${printable(text)}': TLS to Docker is not available in this version; use ${wanted}`;
+    return { ok: false, faults: [{ message }] };
+  }
+  const message = `'${printable(text)}' is not ${wanted}`;
   return { ok: false, faults: [{ message }] };
 }
 
@@ -41,11 +43,7 @@ export function formatDockerHost(at: DockerHost): string {
       return `unix://${at.path}`;
     case 'tcp': {
       const host = at.host.includes(':') ? `[${at.host}]` : at.host;
-      return `${at.tls ? 'https' : 'tcp'}://${host}:${at.port}`;
+      return `tcp://${host}:${at.port}`;
     }
   }
-}
-
-function defaultPort(tls: boolean): Port {
-  return tls ? PORT_TLS : PORT_PLAIN;
 }

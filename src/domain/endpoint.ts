@@ -45,6 +45,17 @@ export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
   );
 }
 
+/** Whether two lists hold the same endpoints in the same order. Pure. */
+export function sameEndpoints(a: readonly Endpoint[], b: readonly Endpoint[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((endpoint, index) => {
+      const other = b[index];
+      return other !== undefined && sameEndpoint(endpoint, other);
+    })
+  );
+}
+
 function sameTags(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   return a.length === b.length && a.every((tag, index) => tag === b[index]);

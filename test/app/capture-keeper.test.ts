@@ -102,6 +102,17 @@ describe('CaptureKeeper', () => {
     assert.equal(bench.clock.pendingTimers, 0);
   });
 
+  it('says that nothing is captured while there is no interface, and not that rules were found', async () => {
+    const bench = keep();
+    bench.keeper.setInterfaces([]);
+    bench.kernel.needNoRules();
+    await bench.clock.advance(20_000);
+    assert.deepEqual(bench.log.messages(), [
+      'nothing is captured for 172.17.0.1: no Docker bridge is known from which it could be dialled',
+    ]);
+    await bench.stop();
+  });
+
   describe('cleanup', () => {
     it('removes the rules and says so, if there were any', async () => {
       const bench = keep();
@@ -147,6 +158,11 @@ class FakeKernel implements Redirector {
 
   get present(): boolean {
     return this.#rules !== undefined;
+  }
+
+  /** From now on what is wanted is what there is. */
+  needNoRules(): void {
+    this.#rules = '';
   }
 
   wipe(): void {

@@ -180,6 +180,7 @@ describe('Daemon', () => {
         bench.provider.put(consumer('web', { wants: ['/a;80'] }));
         await bench.clock.advance(100);
         cut(bench);
+        bench.provider.put(consumer('late', { addresses: ['172.17.0.9'], wants: ['/never-heard-of;80'] }));
         await bench.clock.advance(1_000);
         assert.deepEqual(bench.reached(C1, 80), ['10.0.0.2']);
         await bench.stop();

@@ -56,9 +56,9 @@ describe('formatDuration', () => {
 describe('parseDockerHost', () => {
   const GOOD = [
     { text: 'unix:///var/run/docker.sock', expected: { kind: 'unix', path: '/var/run/docker.sock' } },
-    { text: 'tcp://10.0.0.1', expected: { kind: 'tcp', host: '10.0.0.1', port: 2375, tls: false } },
-    { text: 'http://h:80/', expected: { kind: 'tcp', host: 'h', port: 80, tls: false } },
-    { text: 'https://[fd00::1]', expected: { kind: 'tcp', host: 'fd00::1', port: 2376, tls: true } },
+    { text: 'tcp://10.0.0.1', expected: { kind: 'tcp', host: '10.0.0.1', port: 2375 } },
+    { text: 'http://h:80/', expected: { kind: 'tcp', host: 'h', port: 80 } },
+    { text: 'tcp://[fd00::1]', expected: { kind: 'tcp', host: 'fd00::1', port: 2375 } },
   ];
   for (const { text, expected } of GOOD) {
     it(`reads ${text}`, () => {
@@ -81,12 +81,17 @@ describe('parseDockerHost', () => {
     });
   }
 
+  it('says that TLS is not available, and what is', () => {
+    const read = parseDockerHost('https://[fd00::1]');
+    const message =
+      "'https://[fd00::1]': TLS to Docker is not available in this version; use unix:///PATH or tcp://HOST:PORT";
+    assert.deepEqual(read, { ok: false, faults: [{ message }] });
+  });
+
   it('reads back what formatDockerHost writes', () => {
     for (const host of ['10.0.0.1', 'fd00::1', 'docker']) {
-      for (const tls of [true, false]) {
-        const value = { kind: 'tcp' as const, host, port: 1234 as Port, tls };
-        assert.deepEqual(parseDockerHost(formatDockerHost(value)), { ok: true, value });
-      }
+      const value = { kind: 'tcp' as const, host, port: 1234 as Port };
+      assert.deepEqual(parseDockerHost(formatDockerHost(value)), { ok: true, value });
     }
   });
 });

@@ -92,11 +92,11 @@ export function describeChangingProviderContract(
   describe(`${name} keeps the contract of Provider through changes`, () => {
     it('tells every consumer there is in its first snapshot', async () => {
       await using subject = await setup();
-      await subject.put('a', ['/svc/a;80']);
-      await subject.put('b', ['/svc/b;80', '/svc/c;81']);
+      await subject.put('one', ['/svc/a;80']);
+      await subject.put('two', ['/svc/b;80', '/svc/c;81']);
       const watch = new ProviderWatch(subject.provider);
       await until(subject, () => watch.items.length > 0);
-      assert.deepEqual(watch.wants, { a: ['/svc/a;80'], b: ['/svc/b;80', '/svc/c;81'] });
+      assert.deepEqual(watch.wants, { one: ['/svc/a;80'], two: ['/svc/b;80', '/svc/c;81'] });
       await watch.stop();
     });
 
@@ -104,12 +104,12 @@ export function describeChangingProviderContract(
       await using subject = await setup();
       const watch = new ProviderWatch(subject.provider);
       await until(subject, () => watch.items.length > 0);
-      await subject.put('a', ['/svc/a;80']);
-      await until(subject, () => watch.consumer('a') !== undefined);
-      assert.deepEqual(watch.wants, { a: ['/svc/a;80'] });
-      assert.equal(watch.addresses['a']?.length, 1);
-      await subject.remove('a');
-      await until(subject, () => watch.consumer('a') === undefined);
+      await subject.put('one', ['/svc/a;80']);
+      await until(subject, () => watch.consumer('one') !== undefined);
+      assert.deepEqual(watch.wants, { one: ['/svc/a;80'] });
+      assert.equal(watch.addresses['one']?.length, 1);
+      await subject.remove('one');
+      await until(subject, () => watch.consumer('one') === undefined);
       await watch.stop();
     });
 
@@ -117,11 +117,11 @@ export function describeChangingProviderContract(
       await using subject = await setup();
       const watch = new ProviderWatch(subject.provider);
       await until(subject, () => watch.items.length > 0);
-      await subject.put('a', ['/svc/a;80']);
-      await subject.remove('a');
-      await subject.put('b', ['/svc/b;80']);
-      await subject.put('c', ['/svc/c;80']);
-      await until(subject, () => watch.consumers.size === 2 && watch.consumer('c') !== undefined);
+      await subject.put('one', ['/svc/a;80']);
+      await subject.remove('one');
+      await subject.put('two', ['/svc/b;80']);
+      await subject.put('three', ['/svc/c;80']);
+      await until(subject, () => watch.consumers.size === 2 && watch.consumer('three') !== undefined);
       for (const item of watch.items) {
         const changes = item.kind === 'changes' ? item.changes : [];
         const ids = changes.map((change) => (change.kind === 'remove' ? change.id : change.value.id));
@@ -132,11 +132,11 @@ export function describeChangingProviderContract(
 
     it('[P10] tells of the others when one descriptor is bad, and tells the problem once', async () => {
       await using subject = await setup();
-      await subject.put('a', ['this is bad', '/svc/a;80']);
-      await subject.put('b', ['/svc/b;80']);
+      await subject.put('one', ['this is bad', '/svc/a;80']);
+      await subject.put('two', ['/svc/b;80']);
       const watch = new ProviderWatch(subject.provider);
       await until(subject, () => watch.items.length > 0);
-      assert.deepEqual(watch.wants, { a: ['/svc/a;80'], b: ['/svc/b;80'] });
+      assert.deepEqual(watch.wants, { one: ['/svc/a;80'], two: ['/svc/b;80'] });
       assert.ok(watch.problems.length > 0, 'the problem must be told');
       assert.equal(new Set(watch.problems).size, watch.problems.length);
       const count = watch.problems.length;
@@ -150,31 +150,31 @@ export function describeChangingProviderContract(
 
     it('tells an outage once, keeps what was told, and tells a snapshot when it ends', async () => {
       await using subject = await setup();
-      await subject.put('a', ['/svc/a;80']);
+      await subject.put('one', ['/svc/a;80']);
       const watch = new ProviderWatch(subject.provider);
       await until(subject, () => watch.items.length > 0);
       await subject.cut();
       await until(subject, () => watch.kinds.includes('unreachable'));
       for (let turn = 0; turn < 50; turn += 1) await subject.pass();
       assert.deepEqual(watch.kinds, ['snapshot', 'unreachable']);
-      assert.deepEqual(watch.wants, { a: ['/svc/a;80'] });
+      assert.deepEqual(watch.wants, { one: ['/svc/a;80'] });
       await subject.repair();
       await until(subject, () => watch.items.length > 2);
       assert.equal(watch.items[2]?.kind, 'snapshot');
-      assert.deepEqual(watch.wants, { a: ['/svc/a;80'] });
+      assert.deepEqual(watch.wants, { one: ['/svc/a;80'] });
       await watch.stop();
     });
 
     it('tells an outage that is there from the start, and the snapshot after it', async () => {
       await using subject = await setup();
-      await subject.put('a', ['/svc/a;80']);
+      await subject.put('one', ['/svc/a;80']);
       await subject.cut();
       const watch = new ProviderWatch(subject.provider);
       await until(subject, () => watch.items.length > 0);
       await subject.repair();
       await until(subject, () => watch.items.length > 1);
       assert.deepEqual(watch.kinds, ['unreachable', 'snapshot']);
-      assert.deepEqual(watch.wants, { a: ['/svc/a;80'] });
+      assert.deepEqual(watch.wants, { one: ['/svc/a;80'] });
       await watch.stop();
     });
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { endpointId, endpointKey, sameEndpoint } from '../../src/domain/endpoint.ts';
+import { endpointId, endpointKey, sameEndpoint, sameEndpoints } from '../../src/domain/endpoint.ts';
 import { address, endpoint, port } from '../support/endpoints.ts';
 
 describe('sameEndpoint', () => {
@@ -37,4 +37,21 @@ describe('endpointKey', () => {
   it('writes IPv6 in brackets', () => {
     assert.equal(endpointKey(endpoint(1, { address: address('fd00::1') })), '[fd00::1]:80');
   });
+});
+
+describe('sameEndpoints', () => {
+  const [a, b] = [endpoint(1), endpoint(2)];
+  const rows = [
+    { name: 'two empty lists', left: [], right: [], expected: true },
+    { name: 'equal endpoints in one order', left: [a, b], right: [{ ...a }, { ...b }], expected: true },
+    { name: 'a longer list', left: [a], right: [a, b], expected: false },
+    { name: 'another order', left: [a, b], right: [b, a], expected: false },
+    { name: 'another weight', left: [a], right: [{ ...a, weight: 7 }], expected: false },
+  ];
+  for (const { name, left, right, expected } of rows) {
+    it(`is ${expected} for ${name}`, () => {
+      assert.equal(sameEndpoints(left, right), expected);
+      assert.equal(sameEndpoints(right, left), expected);
+    });
+  }
 });

@@ -1,3 +1,4 @@
+import { Agent } from 'node:http';
 import Docker from 'dockerode';
 import { negotiateApiVersion } from './api-version.ts';
 import { DockerAnswerError } from './docker-client.ts';
@@ -69,13 +70,16 @@ export function createDockerClient({ engine }: { readonly engine: string }): Doc
  */
 function engineAddress(engine: string): DockerOptions {
   const url = URL.parse(engine);
-  const aside = { protocol: 'http', pathPrefix: '/', timeout: undefined, key: undefined } as const;
+  // Node's own agent would keep connections for some seconds: dead ones, after a restart of the engine.
+  const agent = new Agent({ keepAlive: false });
+  const aside = { protocol: 'http', pathPrefix: '/', timeout: undefined, key: undefined, agent } as const;
   if (url?.protocol === 'unix:' && url.pathname.length > 1) {
     return { ...aside, host: undefined, socketPath: decodeURIComponent(url.pathname) };
   }
   if ((url?.protocol === 'tcp:' || url?.protocol === 'http:') && url.hostname !== '') {
     const port = url.port === '' ? PORT_DEFAULT : Number(url.port);
-    return { ...aside, host: url.hostname, port };
+    // A URL has brackets around an IPv6 address; a socket wants none.
+    return { ...aside, host: url.hostname.replace(/^\[|\]$/g, ''), port };
   }
   throw new TypeError(`'${engine}' is none of unix:///path, tcp://host:port and http://host:port`);
 }

@@ -1,4 +1,4 @@
-import { compareStartedAt, consumerId } from '../../domain/consumer.ts';
+import { consumerId } from '../../domain/consumer.ts';
 import { uncapturable } from './network-document.ts';
 import { containerPlace } from './wants-of.ts';
 import type { ContainerDocument } from './container-document.ts';
@@ -35,12 +35,13 @@ export interface Consumers {
 /**
  * Builds the consumers of all running containers: every address of every network that can be captured [P06]
  * [C11], and for a container in another's namespace the addresses of that one. What it leaves out is a
- * problem where the container wants bindings.
+ * problem where the container wants bindings. An address that two containers claim is told of both: the app
+ * decides whose it is, for all providers alike [C10].
  *
  * @param records - The running containers, by id.
  * @param networks - By id. A network that is not among them is taken as one that can be captured.
  *
- * Pure; O(n log n). No address has two owners: of two that claim it, it is the later started one's [C10].
+ * Pure; O(n log n).
  */
 export function consumersOf(
   records: ReadonlyMap<string, ContainerRecord>,
@@ -48,7 +49,6 @@ export function consumersOf(
 ): Consumers {
   const consumers = new Map<ConsumerId, Consumer>();
   const problems: Problem[] = [];
-  const owners = ownersOf(records);
   const byName = new Map([...records.values()].map((record) => [record.container.name, record]));
   for (const [id, record] of [...records].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const { container, wants } = record;
@@ -61,7 +61,6 @@ export function consumersOf(
       const reason = network === undefined ? undefined : uncapturable(network);
       if (reason !== undefined) missing.push(`network ${attachment.network} (${reason}) cannot be captured`);
       for (const address of reason === undefined ? attachment.addresses : []) {
-        if (owners.get(address)?.endpointId !== attachment.endpointId) continue;
         kept.push({ address, network: attachment.network, endpointId: attachment.endpointId });
       }
     }
@@ -112,25 +111,14 @@ interface Claim {
   readonly address: IpAddress;
   readonly id: string;
   readonly endpointId: string;
-  readonly startedAt: string;
 }
 
 function claimsOf(records: ReadonlyMap<string, ContainerRecord>): readonly Claim[] {
-  return [...records.values()].flatMap(({ container: { id, startedAt, attachments } }) =>
+  return [...records.values()].flatMap(({ container: { id, attachments } }) =>
     attachments.flatMap(({ addresses, endpointId }) =>
-      addresses.map((address) => ({ address, id, endpointId, startedAt })),
+      addresses.map((address) => ({ address, id, endpointId })),
     ),
   );
-}
-
-function ownersOf(records: ReadonlyMap<string, ContainerRecord>): ReadonlyMap<IpAddress, Claim> {
-  const owners = new Map<IpAddress, Claim>();
-  for (const claim of claimsOf(records)) {
-    const other = owners.get(claim.address);
-    if (other !== undefined && compareStartedAt(claim.startedAt, other.startedAt) <= 0) continue;
-    owners.set(claim.address, claim);
-  }
-  return owners;
 }
 
 /** The container whose network namespace a container uses, mostly itself; undefined when it does not run. */

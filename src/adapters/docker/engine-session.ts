@@ -21,7 +21,7 @@ const SETTLE_MS = 1_000;
 /** How long an event may come behind what it announces, before the stream is held for dead. */
 const GRACE_MS = 1_000;
 
-/** How often containers that claim one address are looked at again before the later started one gets it. */
+/** How often containers that claim one address are looked at again before both are told. */
 const CONTEST_ROUNDS_MAX = 3;
 
 /** How a subscription ended, and whether a snapshot was told in it. */

@@ -4,7 +4,7 @@ import { get as httpsGet } from 'node:https';
 import { rootCertificates } from 'node:tls';
 import { InterceptingCall } from '@grpc/grpc-js';
 import { ConstantBackoff, handleWhen, noop, retry } from 'cockatiel';
-import { castGrpcError, Etcd3, isRecoverableError } from 'etcd3';
+import { castGrpcError, Etcd3, EtcdPermissionDeniedError, isRecoverableError } from 'etcd3';
 import { EtcdError } from './etcd-client.ts';
 import { etcdErrorOf } from './etcd-failure.ts';
 import type { Interceptor } from '@grpc/grpc-js';
@@ -39,18 +39,11 @@ const VERSION_LIMIT_MS = 2_000;
 /** The longest answer to that; real ones have fifty characters. */
 const VERSION_LENGTH_MAX = 1_000;
 
-/** Files in PEM form. */
-interface TlsFiles {
-  readonly ca: string | undefined;
-  readonly cert: string | undefined;
-  readonly key: string | undefined;
-}
-
-/** What those files hold. */
-interface TlsMaterial {
-  readonly ca: Buffer | undefined;
-  readonly cert: Buffer | undefined;
-  readonly key: Buffer | undefined;
+/** Files in PEM form, by path or by content. */
+interface Tls<T> {
+  readonly ca: T | undefined;
+  readonly cert: T | undefined;
+  readonly key: T | undefined;
 }
 
 /** How to reach a cluster. */
@@ -58,28 +51,29 @@ export interface EtcdClientOptions {
   /** `host:port` of each member; at least one. */
   readonly hosts: readonly string[];
   /** Speak TLS; undefined speaks plainly. Without `ca` the certificates of the system are trusted. */
-  readonly tls: TlsFiles | undefined;
-  /** Undefined asks without a name. */
-  readonly credentials: { readonly user: string; readonly password: string } | undefined;
+  readonly tls: Tls<string> | undefined;
+  /** The password is the first line of its file, as editors end it with a newline. Undefined: no name. */
+  readonly credentials: { readonly user: string; readonly passwordFile: string } | undefined;
 }
 
 /**
  * Makes a client of an etcd v3 cluster; it connects with the first call, again whenever needed.
  *
- * @throws {Error} A file of the TLS options cannot be read; the message names it.
+ * @throws {EtcdError} `failed`: one of the files cannot be read; the message names it.
  *
  * Watches use the raw stream of etcd3 instead of its Watcher: that one resumes from a revision of its own
  * choice, hides the compaction and is wedged by a watch that the server refuses.
  */
 export async function createEtcdClient(options: EtcdClientOptions): Promise<EtcdClient> {
-  const { hosts, credentials } = options;
+  const { hosts } = options;
   const tls = options.tls === undefined ? undefined : await readTls(options.tls);
+  const auth = options.credentials === undefined ? undefined : await readAuth(options.credentials);
   const tries = Math.max(TRIES_MIN, hosts.length);
   const retries = { maxAttempts: tries - 1, backoff: new ConstantBackoff(0) };
   const etcd = new Etcd3({
     hosts: hosts.map((host) => `${tls === undefined ? 'http' : 'https'}://${host}`),
     ...(tls && { credentials: credentialsOf(tls) }),
-    ...(credentials && { auth: { username: credentials.user, password: credentials.password } }),
+    ...(auth && { auth }),
     grpcOptions: CHANNEL_OPTIONS,
     defaultCallOptions: ({ isStream }) => {
       return isStream ? { interceptors: [requireLeader] } : { deadline: Date.now() + CALL_BUDGET_MS / tries };
@@ -117,7 +111,12 @@ export async function createEtcdClient(options: EtcdClientOptions): Promise<Etcd
     },
     ping: ({ signal }) => {
       return call(signal, async () => {
-        await etcd.kv.range({ key: NO_END, limit: 1, keys_only: true });
+        try {
+          await etcd.kv.range({ key: NO_END, limit: 1, keys_only: true });
+        } catch (error) {
+          // The rights were looked up behind the quorum: as good an answer as any.
+          if (!(error instanceof EtcdPermissionDeniedError)) throw error;
+        }
       });
     },
     watch: (range, { signal }) => watch(etcd, range, { hosts, signal }),
@@ -234,7 +233,7 @@ async function raceAbort<T>(signal: AbortSignal, promise: Promise<T>): Promise<T
 /** Finds a member that says it is older than v3; undefined when none says so. Asked before v3 answered. */
 async function findV2(
   hosts: readonly string[],
-  options: { readonly tls: TlsMaterial | undefined; readonly signal: AbortSignal },
+  options: { readonly tls: Tls<Buffer> | undefined; readonly signal: AbortSignal },
 ): Promise<{ readonly host: string; readonly version: string } | undefined> {
   for (const host of hosts) {
     const answer = await readVersion(host, options).catch(() => '');
@@ -246,7 +245,7 @@ async function findV2(
 
 async function readVersion(
   host: string,
-  options: { readonly tls: TlsMaterial | undefined; readonly signal: AbortSignal },
+  options: { readonly tls: Tls<Buffer> | undefined; readonly signal: AbortSignal },
 ): Promise<string> {
   const { tls } = options;
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(VERSION_LIMIT_MS)]);
@@ -269,7 +268,7 @@ async function readVersion(
   });
 }
 
-function credentialsOf(tls: TlsMaterial): NonNullable<IOptions['credentials']> {
+function credentialsOf(tls: Tls<Buffer>): NonNullable<IOptions['credentials']> {
   return {
     rootCertificate: tls.ca ?? Buffer.from(rootCertificates.join('\n')),
     ...(tls.key && { privateKey: tls.key }),
@@ -277,9 +276,25 @@ function credentialsOf(tls: TlsMaterial): NonNullable<IOptions['credentials']> {
   };
 }
 
-async function readTls(files: TlsFiles): Promise<TlsMaterial> {
+async function readTls(files: Tls<string>): Promise<Tls<Buffer>> {
   const read = async (path: string | undefined): Promise<Buffer | undefined> => {
-    return path === undefined ? undefined : readFile(path);
+    return path === undefined ? undefined : readNamed(path);
   };
   return { ca: await read(files.ca), cert: await read(files.cert), key: await read(files.key) };
+}
+
+async function readAuth(
+  credentials: NonNullable<EtcdClientOptions['credentials']>,
+): Promise<IOptions['auth']> {
+  const [password = ''] = (await readNamed(credentials.passwordFile)).toString().split(/\r?\n/);
+  return { username: credentials.user, password };
+}
+
+async function readNamed(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new EtcdError('failed', `a file that etcd needs cannot be read: ${reason}`, { cause });
+  }
 }

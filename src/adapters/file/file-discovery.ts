@@ -1,4 +1,4 @@
-import { sameEndpoint } from '../../domain/endpoint.ts';
+import { sameEndpoints } from '../../domain/endpoint.ts';
 import { formatProblem } from '../../domain/result.ts';
 import { Wakeup } from '../../ports/wakeup.ts';
 import { FileError } from './file-client.ts';
@@ -121,14 +121,4 @@ function news(service: ServiceName, state: FileState, told: Told): DiscoveryItem
   if (!isNew) return undefined;
   const { revision } = state;
   return { kind: 'snapshot', endpoints, evidence: 'authoritative', revision, problems: fresh };
-}
-
-function sameEndpoints(a: readonly Endpoint[], b: readonly Endpoint[]): boolean {
-  return (
-    a.length === b.length &&
-    a.every((endpoint, index) => {
-      const other = b[index];
-      return other !== undefined && sameEndpoint(endpoint, other);
-    })
-  );
 }

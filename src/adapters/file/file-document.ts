@@ -95,8 +95,12 @@ function readServices(
   const services = new Map<ServiceName, FileService>();
   const problems: Problem[] = [];
   for (const pair of pairs) {
-    const keyNode = isScalar(pair.key) ? pair.key : undefined;
-    const name = parseServiceName(String(keyNode?.value));
+    const keyNode = isNode(pair.key) ? pair.key : undefined;
+    if (!isScalar(keyNode)) {
+      problems.push(source.at(keyNode, 'not the name of a service'));
+      continue;
+    }
+    const name = parseServiceName(String(keyNode.value));
     if (!name.ok) {
       for (const fault of name.faults) problems.push(source.at(keyNode, fault.message));
     } else if (wildcardOffset(name.value) !== undefined) {
@@ -140,7 +144,7 @@ function readEntry(
   node: unknown,
   source: Source,
 ): Endpoint | { readonly problems: readonly Problem[] } {
-  const value: unknown = isNode(node) ? node.toJS(source.document) : undefined;
+  const value = valueOf(node, source);
   if (typeof value === 'string') {
     const at = parseSocketAddress(value);
     if (at === undefined) return { problems: [source.at(place, shortFormFault(value))] };
@@ -148,7 +152,8 @@ function readEntry(
   }
   const parsed = ENTRY.safeParse(value);
   if (!parsed.success) {
-    if (!isMap<unknown, Node>(node)) return { problems: [source.at(place, `not an endpoint: ${FORM}`)] };
+    if (value === undefined || !isMap<unknown, Node>(node))
+      return { problems: [source.at(place, `not an endpoint: ${FORM}`)] };
     return {
       problems: parsed.error.issues.map((issue) => {
         const [field] = issue.path;
@@ -171,6 +176,16 @@ function readEntry(
   if (address === undefined) problems.push(source.at(blame('address'), addressFault(addressText)));
   if (port === undefined) problems.push(source.at(blame('port'), portFault(String(portText))));
   return { problems };
+}
+
+/** The plain value of a node; undefined where an alias within it stands for nothing, or for far too much. */
+function valueOf(node: unknown, source: Source): unknown {
+  try {
+    return isNode(node) ? node.toJS(source.document) : undefined;
+  } catch (error) {
+    if (error instanceof ReferenceError) return undefined;
+    throw error;
+  }
 }
 
 function endpointOf(

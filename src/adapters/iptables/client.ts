@@ -39,15 +39,25 @@ function tool(family: AddressFamily): string {
   return family === 4 ? 'iptables' : 'ip6tables';
 }
 
+/**
+ * Rejects only when the command has ended, also after an abort: one that is still writing would undo what the
+ * caller does next. Its end is not asked for but made: the kernel has taken all of a transaction or nothing.
+ */
 function run(command: readonly string[], input: string, signal: AbortSignal): Promise<string> {
   const [file = '', ...args] = command;
+  if (signal.aborted) return Promise.reject(signal.reason as Error);
   return new Promise((resolve, reject) => {
-    const limits = { signal, timeout: COMMAND_LIMIT_MS, maxBuffer: OUTPUT_BYTES_MAX };
+    const limits = { timeout: COMMAND_LIMIT_MS, killSignal: 'SIGKILL', maxBuffer: OUTPUT_BYTES_MAX } as const;
     const child = execFile(file, args, limits, (error, stdout, stderr) => {
+      signal.removeEventListener('abort', kill);
       if (error === null) resolve(stdout);
       else if (signal.aborted) reject(signal.reason as Error);
       else reject(iptablesError(failureOf(command.join(' '), error, stderr), error));
     });
+    const kill = (): void => {
+      child.kill('SIGKILL');
+    };
+    signal.addEventListener('abort', kill, { once: true });
     // A command that ends before it has read its input answers with its status; the broken pipe says no more.
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(input);

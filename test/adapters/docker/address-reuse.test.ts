@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { DockerWorld } from '../../support/docker-world.ts';
+import { computeBindings } from '../../../src/app/compute-bindings.ts';
+import { DockerAnswerError } from '../../../src/adapters/docker/docker-client.ts';
 import { RESYNC_DEFAULT_MS } from '../../../src/adapters/docker/docker-provider.ts';
 import type { ProviderWatch } from '../../support/provider-watch.ts';
 
@@ -124,6 +126,27 @@ describe('createDockerProvider with reused addresses', () => {
     world.engine.finishExit(old);
     await world.clock.advance(0);
     assert.deepEqual(watch.addresses, { new: ['172.17.0.2'] });
+    await watch.stop();
+  });
+
+  it('[P04][C10] binds the new container though the engine will not tell of the old one', async () => {
+    const world = new DockerWorld();
+    const old = world.run('old');
+    const watch = await world.watch();
+    const inspect = world.client.inspectContainer.bind(world.client);
+    world.client.inspectContainer = async (id, options) => {
+      if (id === old) throw new DockerAnswerError(500, 'layer does not exist');
+      return inspect(id, options);
+    };
+    world.engine.finishExit(old);
+    world.run('new');
+    await world.clock.advance(0);
+    assert.deepEqual(watch.addresses, { old: ['172.17.0.2'], new: ['172.17.0.2'] });
+    const { bindings } = computeBindings([...watch.consumers.values()], { maxBindings: 256 });
+    assert.deepEqual(
+      [...bindings.values()].map(({ descriptor }) => descriptor.service),
+      ['/svc/new'],
+    );
     await watch.stop();
   });
 });

@@ -24,17 +24,18 @@ class FakeEngine {
     });
   }
 
-  static async start(answer: Answer): Promise<FakeEngine> {
+  static async start(answer: Answer, host = '127.0.0.1'): Promise<FakeEngine> {
     const engine = new FakeEngine(answer);
-    engine.#server.listen(0, '127.0.0.1');
+    engine.#server.listen(0, host);
     await once(engine.#server, 'listening');
     return engine;
   }
 
   get client(): DockerClient {
     const address = this.#server.address();
-    const port = typeof address === 'object' ? address?.port : undefined;
-    return createDockerClient({ engine: `tcp://127.0.0.1:${port ?? 0}` });
+    assert(typeof address === 'object' && address !== null);
+    const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+    return createDockerClient({ engine: `tcp://${host}:${address.port}` });
   }
 
   async openConnections(): Promise<number> {
@@ -54,6 +55,11 @@ class FakeEngine {
 
 describe('createDockerClient', () => {
   const { signal } = new AbortController();
+
+  it('asks an engine at an IPv6 address', async () => {
+    await using engine = await FakeEngine.start((_request, response) => response.end('[]'), '::1');
+    assert.deepEqual(await engine.client.listContainers({ signal }), []);
+  });
 
   it('[P08] speaks the version the engine tells, and asks for it again with each subscription', async () => {
     await using engine = await FakeEngine.start((request, response) => {

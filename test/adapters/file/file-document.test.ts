@@ -35,6 +35,11 @@ const BAD_ENTRIES: readonly { name: string; entry: string; says: string }[] = [
     says: 'line 3, column 5: 10.0.0.9:9 is given twice',
   },
   { name: 'an alias of nothing', entry: '*nobody', says: 'line 2, column 5: not an endpoint' },
+  {
+    name: 'an alias of nothing within an entry',
+    entry: '{address: *nobody, port: 80}',
+    says: 'line 2, column 5: not an endpoint',
+  },
 ];
 
 const BROKEN: readonly { name: string; text: string; says: string }[] = [
@@ -93,6 +98,15 @@ describe('parseFile', () => {
     assert.ok(parsed.ok);
     assert.deepEqual([...parsed.value.services.keys()], ['/b']);
     assert.match(parsed.value.problems.map(formatProblem).join(), /line 1, column 1: ' ' cannot stand/);
+  });
+
+  it('reports a key that is no name, and keeps the other service', () => {
+    const parsed = parseFile('? [/a, /c]\n: [10.0.0.2:80]\n/b: [10.0.0.1:80]\n', PATH);
+    assert.ok(parsed.ok);
+    assert.deepEqual([...parsed.value.services.keys()], ['/b']);
+    assert.deepEqual(parsed.value.problems.map(formatProblem), [
+      `${PATH}, line 1, column 3: not the name of a service`,
+    ]);
   });
 
   it('does not take a service that is no list for an empty one', () => {

@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { iptablesClient } from '../../../src/adapters/iptables/client.ts';
 import { RedirectorError } from '../../../src/ports/redirector.ts';
 import { NamespaceHost } from './namespace-host.ts';
@@ -35,6 +39,24 @@ describe('iptablesClient', () => {
       });
       assert.equal(await kernel.rules(), before);
       assert.match(await kernel.client.version({ signal }), /^iptables v\d/);
+    }
+  });
+
+  it('rejects after an abort only when the command has ended, so that nobody writes behind us', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'embassy-test-'));
+    const file = join(directory, 'pid');
+    const abort = new AbortController();
+    const reason = new Error('the daemon stops');
+    try {
+      const client = iptablesClient({ prefix: ['sh', '-c', 'echo $$ > $0; exec sleep 30', file] });
+      const writing = client.restore(4, '', { signal: abort.signal });
+      while (!existsSync(file) || readFileSync(file).length === 0) await new Promise(setImmediate);
+      abort.abort(reason);
+      await assert.rejects(writing, reason);
+      const pid = Number(readFileSync(file, 'utf8'));
+      assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+    } finally {
+      await rm(directory, { recursive: true });
     }
   });
 
