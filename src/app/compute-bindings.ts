@@ -8,6 +8,8 @@ import type { Problem } from '../domain/result.ts';
 export interface ComputedBindings {
   readonly bindings: ReadonlyMap<BindingId, Binding>;
   readonly problems: readonly Problem[];
+  /** How many consumers have more wishes than count. */
+  readonly overLimit: number;
 }
 
 /**
@@ -32,6 +34,7 @@ export function computeBindings(
   const holders = addressHolders(consumers);
   const bindings = new Map<BindingId, Binding>();
   const problems: Problem[] = [];
+  let overLimit = 0;
   for (const consumer of [...consumers].sort(byPrecedence)) {
     const wants = consumer.wants.slice(0, options.maxBindings);
     const [firstOver] = consumer.wants.slice(options.maxBindings);
@@ -41,6 +44,7 @@ export function computeBindings(
         `${over} of ${consumer.wants.length} bindings are over the limit of ${options.maxBindings} ` +
         '(--max-bindings) and left out';
       problems.push({ place: placeOf(consumer, firstOver), message });
+      overLimit += 1;
     }
     const held = consumer.addresses.filter((at) => holders.get(at.address)?.endpointId === at.endpointId);
     for (const wanted of wants) {
@@ -59,7 +63,7 @@ export function computeBindings(
     }
   }
   const sorted = [...bindings].sort(([a], [b]) => (a < b ? -1 : 1));
-  return { bindings: new Map(sorted), problems };
+  return { bindings: new Map(sorted), problems, overLimit };
 }
 
 /** Who holds each address: of several lives of the network, the one that started last. */

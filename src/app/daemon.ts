@@ -60,6 +60,7 @@ export class Daemon {
   readonly #failure = Promise.withResolvers<never>();
   #consumersRevision = 0;
   #isFailing = false;
+  #overLimit = 0;
   #bindings: ReadonlyMap<BindingId, Binding> = new Map();
   #saidProblems: ReadonlySet<string> = new Set();
   #table = new RoutingTable(0, new Map());
@@ -205,9 +206,11 @@ export class Daemon {
     const { maxBindings, defaults } = this.#options;
     const { revision } = this.#consumers;
     if (this.#consumersRevision !== revision) {
-      const { bindings, problems } = computeBindings(this.#consumers.consumers, { maxBindings });
+      const { bindings, problems, overLimit } = computeBindings(this.#consumers.consumers, { maxBindings });
       this.#services.need(neededPools(bindings.values(), defaults));
       this.#report(bindings, problems);
+      if (overLimit > this.#overLimit) this.#dependencies.metrics.limitReached('max-bindings');
+      this.#overLimit = overLimit;
       this.#bindings = bindings;
       this.#consumersRevision = revision;
     }

@@ -1,12 +1,9 @@
-import { familyOf } from '../domain/address.ts';
+import { familyOf, isLinkLocal } from '../domain/address.ts';
 import { BACKOFF_DEFAULT, backoffMs } from '../ports/backoff.ts';
 import type { IpAddress } from '../domain/address.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
-
-/** Addresses that exist on every link, so they cannot be dialled without naming one. */
-const LINK_LOCAL = /^(?:fe[89ab]|169\.254\.)/;
 
 /** What the search works with. */
 export interface VirtualIpDependencies {
@@ -61,7 +58,7 @@ async function lookOnce(
     const reason = error instanceof Error ? error.message : String(error);
     return `Docker's default bridge cannot be found: ${reason} (or ${hint})`;
   }
-  const usable = dependencies.addressesOf(name).filter((address) => !LINK_LOCAL.test(address));
+  const usable = dependencies.addressesOf(name).filter((address) => !isLinkLocal(address));
   const first = ([4, 6] as const).flatMap(
     (family) => usable.find((address) => familyOf(address) === family) ?? [],
   );

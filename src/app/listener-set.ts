@@ -60,6 +60,12 @@ export class ListenerSet {
     }
   }
 
+  /** Whether an open listener of ours is at an address; O(1), asked before each dial. */
+  has(at: SocketAddress): boolean {
+    if (this.#plan.kind === 'captured') return this.#open.has(formatSocketAddress(at));
+    return at.address === this.#plan.address && this.#open.has(String(at.port - this.#plan.offset));
+  }
+
   /** Opens a listener for each port that is newly bound and closes those of ports that no longer are. */
   async sync(table: RoutingTable): Promise<void> {
     if (this.#plan.kind !== 'direct') return;
@@ -106,7 +112,9 @@ export class ListenerSet {
     this.#cancelRetry = undefined;
     if (this.#failed.size === 0) return;
     this.#cancelRetry = this.#dependencies.clock.schedule(RETRY_MS, () => {
-      void this.#match();
+      this.#match().catch((error: unknown) => {
+        this.#dependencies.log.error(`listeners could not be opened in an unforeseen way: ${String(error)}`);
+      });
     });
   }
 

@@ -149,7 +149,10 @@ export class ServiceWatch {
       { discovery: discovery.name },
     );
     const cancel = clock.schedule(this.#lossHoldMs, () => {
-      this.#apply([{ kind: 'remove', id }], 'hold ended');
+      // Silence confirms nothing: during an outage it stays, and the next answer that lacks it starts a new
+      // hold.
+      if (this.#status === 'answering') this.#apply([{ kind: 'remove', id }], 'hold ended');
+      else this.#trust(id);
       this.#onChange();
     });
     this.#suspected.set(id, cancel);

@@ -1,6 +1,7 @@
 import { RoutingTable } from '../domain/routing-table.ts';
 import { ConnectionLife } from './connection-life.ts';
 import { ListenerSet } from './listener-set.ts';
+import { outwardDialer } from './outward-dialer.ts';
 import { RefusalLog } from './refusal-log.ts';
 import type { SocketAddress } from '../domain/address.ts';
 import type { AcceptedConnection } from '../ports/connection.ts';
@@ -46,6 +47,7 @@ export class UserspaceProxier implements Proxier {
     this.#refusals = new RefusalLog(dependencies);
     this.#lifeDependencies = {
       ...dependencies,
+      dialer: outwardDialer(dependencies, (at) => this.#listeners.has(at)),
       table: () => this.#table,
       nextTable: async (wait) => this.#nextTable(wait.signal),
     };

@@ -67,6 +67,14 @@ export function isLoopback(address: IpAddress): boolean {
   return address === '::1' || address.startsWith('127.');
 }
 
+/**
+ * Whether an address is of one link only (169.254.0.0/16, fe80::/10), so that it cannot be dialled by itself.
+ * Pure.
+ */
+export function isLinkLocal(address: IpAddress): boolean {
+  return /^(?:fe[89ab]|169\.254\.)/.test(address);
+}
+
 /** Writes `10.0.0.1:80` or `[fd00::1]:80`. Pure; {@link parseSocketAddress} reads it back. */
 export function formatSocketAddress(at: SocketAddress): string {
   return familyOf(at.address) === 6 ? `[${at.address}]:${at.port}` : `${at.address}:${at.port}`;

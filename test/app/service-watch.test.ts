@@ -112,6 +112,21 @@ describe('ServiceWatch', () => {
     await bench.stop();
   });
 
+  it('[C7] believes no suspected loss during an outage, and counts a new hold after it', async () => {
+    const bench = watch();
+    await bench.tell(snapshot([A, B]));
+    await bench.tell(snapshot([B], 'hearsay'));
+    await bench.tell({ kind: 'unreachable', reason: 'gone' });
+    await bench.clock.advance(60_000);
+    assert.deepEqual(bench.ids(), ['e1', 'e2'], 'an outage keeps the last known good endpoints');
+    await bench.tell(snapshot([B], 'hearsay'));
+    await bench.clock.advance(9_999);
+    assert.deepEqual(bench.ids(), ['e1', 'e2']);
+    await bench.clock.advance(1);
+    assert.deepEqual(bench.ids(), ['e2']);
+    await bench.stop();
+  });
+
   const reliefs: readonly { readonly name: string; readonly item: DiscoveryItem; readonly left: string[] }[] =
     [
       { name: 'the endpoint is seen again', item: snapshot([A], 'hearsay'), left: ['e1'] },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { binding, tableOf } from '../support/bindings.ts';
 import { at } from '../support/addresses.ts';
-import { endpoint } from '../support/endpoints.ts';
+import { address, endpoint, port } from '../support/endpoints.ts';
 import { proxierBench } from './proxier-bench.ts';
 import type { RefusalReason } from '../../src/ports/metrics.ts';
 import type { Attempt, ProxierBench } from './proxier-bench.ts';
@@ -53,6 +53,24 @@ describe('UserspaceProxier', () => {
       'refused 172.17.0.2 to 172.17.0.1:81: this consumer has no binding of that port',
     ]);
     nothingLeft(bench);
+  });
+
+  it('[C5] never dials a listener of its own: which would dial itself for ever', async () => {
+    const bench = await proxierBench();
+    const loop = endpoint(0, { address: address('172.17.0.1'), port: port(9999) });
+    await bench.serve(endpoint(1));
+    await bench.proxier.sync(
+      tableOf(1, [binding(C1, '/a;80'), [loop]], [binding(C1, '/b;81'), [loop, endpoint(1)]]),
+    );
+    const [looped, other] = [bench.dial(C1, 80), bench.dial(C1, 81)];
+    await bench.clock.advance(0);
+    refused(looped, 0);
+    assert.equal(other.received, '10.0.0.2:80');
+    assert.equal(bench.metrics.count('accepted'), 2);
+    assert.deepEqual(bench.log.messages('warn'), [
+      'endpoint 172.17.0.1:9999 is a listener of embassy itself and is never dialled; ' +
+        'correct it in discovery',
+    ]);
   });
 
   it('[C5] refuses what is dialled at its own port, which no rule led there', async () => {

@@ -1,9 +1,6 @@
-import { familyOf, isLoopback, parseIpAddress } from '../../domain/address.ts';
+import { familyOf, isLinkLocal, isLoopback, parseIpAddress } from '../../domain/address.ts';
 import { kernelInterfaces } from './kernel-interfaces.ts';
 import type { IpAddress } from '../../domain/address.ts';
-
-/** fe80::/10 */
-const LINK_LOCAL_V6 = /^fe[89ab]/;
 
 /**
  * Reads the addresses of one interface of this host.
@@ -20,7 +17,7 @@ export function addressesOfInterface(name: string): readonly IpAddress[] {
     .filter(({ interfaceName }) => interfaceName === name)
     .map(({ address }) => parseIpAddress(address))
     .filter((address) => address !== undefined)
-    .filter((address) => !LINK_LOCAL_V6.test(address))
+    .filter((address) => familyOf(address) === 4 || !isLinkLocal(address))
     .sort((a, b) => familyOf(a) - familyOf(b));
 }
 

@@ -1,5 +1,6 @@
-import { createRequire } from 'node:module';
 import { networkInterfaces } from 'node:os';
+import { foreignFunctions } from './foreign-functions.ts';
+import type { ForeignFunctions } from './foreign-functions.ts';
 
 /** Linux: AF_INET with its sockaddr_in, AF_INET6 with its sockaddr_in6; sizes and places in bytes. */
 const AF_INET = { number: 2, size: 16, from: 4, to: 8 };
@@ -12,14 +13,6 @@ const IFF_UP = 0x1;
 export interface InterfaceAddress {
   readonly interfaceName: string;
   readonly address: string;
-}
-
-/** The part of the foreign-function library that is used; its own types answer `any`. */
-interface ForeignFunctions {
-  load(path: string | null): { func(definition: string): (...values: readonly unknown[]) => unknown };
-  struct(members: Readonly<Record<string, string>>): unknown;
-  decode(pointer: unknown, type: unknown): unknown;
-  array(type: string, length: number): unknown;
 }
 
 /** One link of the list, `struct ifaddrs`; its first four members are all that is read. */
@@ -51,7 +44,7 @@ export function kernelInterfaces(): readonly InterfaceAddress[] {
 function load(): List | undefined {
   if (process.platform !== 'linux') return undefined;
   try {
-    return bind(createRequire(import.meta.url)('koffi') as ForeignFunctions);
+    return bind(foreignFunctions());
   } catch {
     return undefined;
   }

@@ -1,4 +1,5 @@
-import { createRequire } from 'node:module';
+import { foreignFunctions } from './foreign-functions.ts';
+import type { ForeignFunctions } from './foreign-functions.ts';
 
 /** Linux: never wait, and no signal where the peer is gone; see send(2). */
 const MSG_DONTWAIT = 0x40;
@@ -50,12 +51,6 @@ export interface SocketOption {
   readonly name: number;
 }
 
-/** The part of the foreign-function library that is used; its own types answer `any`. */
-export interface ForeignFunctions {
-  load(path: string | null): { func(definition: string): (...values: readonly unknown[]) => unknown };
-  errno(): number;
-}
-
 /** Thrown when this platform has no such calls: not Linux, or the library has no build for it. */
 export class SocketCallsUnavailableError extends Error {
   override readonly name = 'SocketCallsUnavailableError';
@@ -93,7 +88,7 @@ export function socketCallsIfAny(): SocketCalls | undefined {
  */
 export function loadSocketCalls(
   platform: string,
-  library: () => ForeignFunctions,
+  library: () => Pick<ForeignFunctions, 'load' | 'errno'>,
 ): SocketCalls | SocketCallsUnavailableError {
   if (platform !== 'linux') return new SocketCallsUnavailableError(`${platform} is not Linux`);
   try {
@@ -104,11 +99,10 @@ export function loadSocketCalls(
 }
 
 function loadHere(): SocketCalls | SocketCallsUnavailableError {
-  const require = createRequire(import.meta.url);
-  return loadSocketCalls(process.platform, () => require('koffi') as ForeignFunctions);
+  return loadSocketCalls(process.platform, foreignFunctions);
 }
 
-function bind(library: ForeignFunctions): SocketCalls {
+function bind(library: Pick<ForeignFunctions, 'load' | 'errno'>): SocketCalls {
   const libc = library.load(null);
   const getsockopt = libc.func('int getsockopt(int, int level, int name, void *value, void *length)');
   const setsockopt = libc.func('int setsockopt(int, int level, int name, const void *value, uint32_t size)');

@@ -1,0 +1,19 @@
+import { createRequire } from 'node:module';
+
+/** The part of the foreign-function library that is used; its own types answer `any`. */
+export interface ForeignFunctions {
+  load(path: string | null): { func(definition: string): (...values: readonly unknown[]) => unknown };
+  errno(): number;
+  struct(members: Readonly<Record<string, string>>): unknown;
+  decode(pointer: unknown, type: unknown): unknown;
+  array(type: string, length: number): unknown;
+}
+
+/**
+ * Loads the library, when it is needed first.
+ *
+ * @throws {Error} It has no build for this machine; trying again does not help.
+ */
+export function foreignFunctions(): ForeignFunctions {
+  return createRequire(import.meta.url)('koffi') as ForeignFunctions;
+}
