@@ -205,6 +205,19 @@ describe('Daemon', () => {
     assert.equal(bench.clock.pendingTimers, 0);
   });
 
+  it('[C2] counts a consumer that asks for more than its share, once, and serves the rest', async () => {
+    const bench = start({ ...OPTIONS, maxBindings: 1 });
+    bench.discovery.setEndpoints(A, [endpoint(1)]);
+    bench.provider.put(consumer('web', { wants: ['/a;80', '/a;81', '/a;82'] }));
+    await bench.clock.advance(1_000);
+    bench.provider.put(consumer('other', { addresses: ['172.17.0.9'], wants: ['/a;80'] }));
+    await bench.clock.advance(1_000);
+    assert.equal(bench.metrics.count('limit max-bindings'), 1);
+    assert.deepEqual(bench.reached(C1, 80), ['10.0.0.2']);
+    assert.equal(bench.reached(C1, 81), undefined);
+    await bench.stop();
+  });
+
   it('[C10] takes a binding away during the drain, too, so that its connections are cut', async () => {
     const bench = start();
     bench.discovery.setEndpoints(A, [endpoint(1)]);
