@@ -62,7 +62,10 @@ describe('the e2e harness', () => {
 
   it('moves ten megabytes each way over a connection that the consumer half-closes', async () => {
     await using endpoint = await startEndpoint(endpoints, {
-      kind: 'stream', name: 'bulk', port: 8003, sendBytes: STREAM_BYTES,
+      kind: 'stream',
+      name: 'bulk',
+      port: 8003,
+      sendBytes: STREAM_BYTES,
     });
     await using consumer = await host.runConsumer({ name: 'bulk-reader' });
     const script = `head -c ${STREAM_BYTES} /dev/urandom >/sent && sha256sum </sent
@@ -78,7 +81,7 @@ describe('the e2e harness', () => {
   it('gives consumers an address of their own, and the same one to the next', async () => {
     await host.createNetwork('fixed', '10.77.0.0/24');
     const first = await host.runConsumer({ name: 'first', network: 'fixed', ip: '10.77.0.9' });
-    assert.deepEqual([...await first.addresses()], [['fixed', '10.77.0.9']]);
+    assert.deepEqual([...(await first.addresses())], [['fixed', '10.77.0.9']]);
     await first.remove();
     const second = await host.runConsumer({ name: 'second', network: 'fixed', ip: '10.77.0.9' });
     assert.equal(await second.address(), '10.77.0.9');
@@ -137,7 +140,7 @@ describe('the e2e harness', () => {
     const other = await new DockerHost(network).start();
     const consumer = await other.runConsumer({ name: 'forgotten' });
     const cgroups = ['find', '/sys/fs/cgroup', '-type', 'd', '-name', consumer.id];
-    assert.notEqual(await host.output(cgroups), '', 'the inner containers\' cgroups lie in the shared tree');
+    assert.notEqual(await host.output(cgroups), '', "the inner containers' cgroups lie in the shared tree");
     await other.stop();
     assert.equal(await host.output(cgroups), '');
   });

@@ -16,7 +16,10 @@ const PULL_ANSWER_TIMEOUT_MS = 20_000;
 const BOOTSTRAP_TIMEOUT_MS = 300_000;
 /** What the machine's apt was told about its mirror, the base's apt must know too. */
 const INHERITED_APT_OPTIONS = [
-  'Acquire::Check-Valid-Until', 'Acquire::Check-Date', 'Acquire::http::Proxy', 'Acquire::https::Proxy',
+  'Acquire::Check-Valid-Until',
+  'Acquire::Check-Date',
+  'Acquire::http::Proxy',
+  'Acquire::https::Proxy',
 ];
 
 export interface BaseImageOptions {
@@ -63,7 +66,9 @@ export async function ensureBaseImage(
 
 async function pull(engine: Docker, image: string): Promise<boolean> {
   const noAnswer = new AbortController();
-  const timer = setTimeout(() => { noAnswer.abort(); }, PULL_ANSWER_TIMEOUT_MS);
+  const timer = setTimeout(() => {
+    noAnswer.abort();
+  }, PULL_ANSWER_TIMEOUT_MS);
   try {
     const stream = await engine.pull(image, { abortSignal: noAnswer.signal });
     clearTimeout(timer);

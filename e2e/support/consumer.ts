@@ -55,9 +55,10 @@ export class Consumer implements AsyncDisposable {
         RestartPolicy: { Name: restart },
         ...(network !== undefined && { NetworkMode: network }),
       },
-      ...(network !== undefined && ip !== undefined && {
-        NetworkingConfig: { EndpointsConfig: { [network]: { IPAMConfig: { IPv4Address: ip } } } },
-      }),
+      ...(network !== undefined &&
+        ip !== undefined && {
+          NetworkingConfig: { EndpointsConfig: { [network]: { IPAMConfig: { IPv4Address: ip } } } },
+        }),
     });
     try {
       await container.start();
@@ -91,6 +92,19 @@ export class Consumer implements AsyncDisposable {
       throw new Error(`${this.name} has ${first === undefined ? 'no' : 'several'} addresses`);
     }
     return first;
+  }
+
+  /**
+   * The process id of its first process, in the host's numbering: `/proc/<pid>/ns/net` is its network.
+   *
+   * @throws {Error} when it does not run
+   */
+  async pid(): Promise<number> {
+    const { State } = await this.container.inspect();
+    if (State.Pid === 0) {
+      throw new Error(`${this.name} does not run`);
+    }
+    return State.Pid;
   }
 
   /** Runs a command in it, to its end; a code other than 0 is a result, not an error. */

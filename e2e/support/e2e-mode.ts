@@ -1,4 +1,4 @@
-export const E2E_MODES = ['auto', 'required', 'off'] as const;
+const E2E_MODES = ['auto', 'required', 'off'] as const;
 
 /**
  * What the e2e suites may do to this machine: `auto` uses an engine that is there and skips without one,

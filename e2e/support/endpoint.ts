@@ -21,12 +21,12 @@ export type EndpointOptions =
   | { readonly kind: 'http'; readonly name: string; readonly port: number; readonly address?: string }
   /** Reads until FIN, answers with a StreamReport line and `sendBytes` of `streamPayload`, and closes. */
   | {
-    readonly kind: 'stream';
-    readonly name: string;
-    readonly port: number;
-    readonly address?: string;
-    readonly sendBytes: number;
-  };
+      readonly kind: 'stream';
+      readonly name: string;
+      readonly port: number;
+      readonly address?: string;
+      readonly sendBytes: number;
+    };
 
 /** A server process somewhere to be reached at `address:port`. Its log has one line per request. */
 export interface Endpoint extends AsyncDisposable {

@@ -10,6 +10,8 @@ const CLIENT_PORT = 2379;
 const DATA_DIRECTORY = '/var/lib/etcd-e2e';
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 20_000;
+/** The user that etcd wants before it checks any right; its password is its name. */
+const ROOT = 'root';
 const LOCAL_URL = `http://127.0.0.1:${CLIENT_PORT}`;
 
 /** An etcd server (v3) on a machine of its own. Its address and its data stay while it is stopped. */
@@ -35,6 +37,7 @@ export class EtcdServer extends Machine {
 export class StartedEtcdServer extends StartedMachine {
   readonly port = CLIENT_PORT;
   private server: RunningProcess | undefined;
+  private isForbidding = false;
 
   /** For embassy's `-discovery`. */
   get url(): string {
@@ -43,15 +46,24 @@ export class StartedEtcdServer extends StartedMachine {
 
   /** Starts the server and waits until it answers; after `stopServer`, with all it held. */
   async startServer(): Promise<void> {
-    const server = await this.startProcess([
-      'etcd', `--data-dir=${DATA_DIRECTORY}`, `--listen-client-urls=http://0.0.0.0:${this.port}`,
-      `--advertise-client-urls=http://${this.address}:${this.port}`,
-    ], { name: 'etcd' });
+    const server = await this.startProcess(
+      [
+        'etcd',
+        `--data-dir=${DATA_DIRECTORY}`,
+        `--listen-client-urls=http://0.0.0.0:${this.port}`,
+        `--advertise-client-urls=http://${this.address}:${this.port}`,
+      ],
+      { name: 'etcd' },
+    );
     this.server = server;
-    await until('etcd to answer', async () => {
-      const { exitCode } = await this.exec(['etcdctl', `--endpoints=${LOCAL_URL}`, 'endpoint', 'health']);
-      return exitCode === 0 || undefined;
-    }, { timeoutMs: START_TIMEOUT_MS, explain: () => server.log() });
+    await until(
+      'etcd to answer',
+      async () => {
+        const { exitCode } = await this.exec(['etcdctl', `--endpoints=${LOCAL_URL}`, 'endpoint', 'health']);
+        return exitCode === 0 || undefined;
+      },
+      { timeoutMs: START_TIMEOUT_MS, explain: () => server.log() },
+    );
   }
 
   /** Stops the server in order: connections end with a FIN, and its port refuses. */
@@ -119,7 +131,23 @@ export class StartedEtcdServer extends StartedMachine {
    * Forgets the history below a revision: a watch that starts there is cancelled. Default: the current one.
    */
   async compact(revision?: number): Promise<void> {
-    await this.etcdctl(['compact', String(revision ?? await this.revision())]);
+    await this.etcdctl(['compact', String(revision ?? (await this.revision()))]);
+  }
+
+  /** Refuses everybody without a name and a password, as a cluster with authentication does. */
+  async forbid(): Promise<void> {
+    await this.etcdctl(['user', 'add', `${ROOT}:${ROOT}`]);
+    await this.etcdctl(['user', 'grant-role', ROOT, ROOT]);
+    await this.etcdctl(['auth', 'enable']);
+    this.isForbidding = true;
+  }
+
+  /** Undoes `forbid`; a no-op without it. */
+  async permit(): Promise<void> {
+    if (!this.isForbidding) return;
+    await this.etcdctl([`--user=${ROOT}:${ROOT}`, 'auth', 'disable']);
+    await this.etcdctl(['user', 'delete', ROOT]);
+    this.isForbidding = false;
   }
 
   private async etcdctl(argv: readonly string[]): Promise<string> {

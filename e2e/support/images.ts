@@ -64,13 +64,16 @@ async function buildImage(engine: Docker, recipe: Recipe, options: BaseImageOpti
   const base = await ensureBaseImage(engine, recipe.base, options);
   options.progress(`building ${recipe.tag}`);
   const context = path.join(IMAGES_DIRECTORY, recipe.name);
-  const stream = await engine.buildImage({ context, src: ['Dockerfile'] }, {
-    t: recipe.tag,
-    buildargs: { BASE: base },
-    forcerm: true,
-    // The build reaches the package mirror as the machine does; its engine may have no way out of its own.
-    networkmode: 'host',
-  });
+  const stream = await engine.buildImage(
+    { context, src: ['Dockerfile'] },
+    {
+      t: recipe.tag,
+      buildargs: { BASE: base },
+      forcerm: true,
+      // The build reaches the package mirror as the machine does; its engine may have no way out of its own.
+      networkmode: 'host',
+    },
+  );
   await followBuild(engine, stream);
   await removeReplaced(engine, recipe);
 }
@@ -81,7 +84,10 @@ async function removeReplaced(engine: Docker, recipe: Recipe): Promise<void> {
     for (const tag of image.RepoTags ?? []) {
       if (tag !== recipe.tag) {
         // In use by another run: the next build tries again.
-        await engine.getImage(tag).remove().catch(() => undefined);
+        await engine
+          .getImage(tag)
+          .remove()
+          .catch(() => undefined);
       }
     }
   }

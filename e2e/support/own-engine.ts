@@ -42,14 +42,24 @@ export async function startOwnEngine(logPath: string, progress: Progress): Promi
   progress(`starting dockerd, its log is ${logPath}`);
   const log = await open(logPath, 'w');
   const options = [
-    `--host=unix://${socketPath}`, `--data-root=${DATA_DIRECTORY}`, `--pidfile=${pidPath}`,
-    `--exec-root=${EXEC_DIRECTORY}`, '--bridge=none', '--iptables=false', '--ip6tables=false',
-    '--ip-forward=false', '--ip-masq=false',
+    `--host=unix://${socketPath}`,
+    `--data-root=${DATA_DIRECTORY}`,
+    `--pidfile=${pidPath}`,
+    `--exec-root=${EXEC_DIRECTORY}`,
+    '--bridge=none',
+    '--iptables=false',
+    '--ip6tables=false',
+    '--ip-forward=false',
+    '--ip-masq=false',
   ];
   const child = spawn('dockerd', options, { detached: true, stdio: ['ignore', log.fd, log.fd] });
   const ended = new Promise<void>((resolve) => {
-    child.once('error', () => { resolve(); });
-    child.once('exit', () => { resolve(); });
+    child.once('error', () => {
+      resolve();
+    });
+    child.once('exit', () => {
+      resolve();
+    });
   });
   child.unref();
   await log.close();
@@ -132,7 +142,9 @@ async function unmountNetworkNamespaces(): Promise<void> {
 
 function abortWhen(event: Promise<void>, reason: string): AbortSignal {
   const controller = new AbortController();
-  void event.then(() => { controller.abort(new Error(reason)); });
+  void event.then(() => {
+    controller.abort(new Error(reason));
+  });
   return controller.signal;
 }
 

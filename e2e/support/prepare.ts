@@ -94,10 +94,7 @@ async function ensureEngine(
   return engine.socketPath;
 }
 
-async function prepareOn(
-  socketPath: string,
-  options: PrepareOptions,
-): Promise<Readiness> {
+async function prepareOn(socketPath: string, options: PrepareOptions): Promise<Readiness> {
   const { mayInstall, stack, progress } = options;
   configureTestcontainers(socketPath);
   const engine = new Docker({ socketPath });

@@ -57,12 +57,19 @@ export class RunningProcess implements AsyncDisposable {
    */
   async waitForLog(pattern: RegExp, timeoutMs: number, after = 0): Promise<string> {
     const find = async (): Promise<string | undefined> =>
-      (await this.log()).split('\n').slice(after).find((line) => pattern.test(line));
-    const found = await until(`${this.name} to log ${String(pattern)}`, async () => {
-      // In this order: what it wrote before it ended is complete once it has ended.
-      const exitCode = await this.exitCode();
-      return (await find()) ?? (exitCode === undefined ? undefined : { exitCode });
-    }, { timeoutMs, explain: () => this.tail() });
+      (await this.log())
+        .split('\n')
+        .slice(after)
+        .find((line) => pattern.test(line));
+    const found = await until(
+      `${this.name} to log ${String(pattern)}`,
+      async () => {
+        // In this order: what it wrote before it ended is complete once it has ended.
+        const exitCode = await this.exitCode();
+        return (await find()) ?? (exitCode === undefined ? undefined : { exitCode });
+      },
+      { timeoutMs, explain: () => this.tail() },
+    );
     if (typeof found === 'string') {
       return found;
     }

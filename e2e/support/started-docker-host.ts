@@ -46,17 +46,26 @@ export interface DockerHostParts {
 /** embassy as a daemon of a Docker host. */
 export type RunningEmbassy = RunningProcess;
 
+export interface EmbassyOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** `none`: as nobody, without any capability. Default: root, as a host's daemons are. */
+  readonly privilege?: 'root' | 'none';
+}
+
 /** A Docker host whose engine answers; see DockerHost. */
 export class StartedDockerHost extends StartedMachine {
   /** The API of the inner engine, for what has no method here. */
   readonly engine: Docker;
+  /** Its socket file, on our side. */
+  readonly engineSocket: string;
   private readonly parts: DockerHostParts;
   private engineProcess: RunningProcess | undefined;
 
   constructor(container: StartedTestContainer, parts: DockerHostParts) {
     super(container, parts.network, parts.sharedDirectory);
     this.parts = parts;
-    this.engine = new Docker({ socketPath: path.join(parts.sharedDirectory, ENGINE_SOCKET_NAME) });
+    this.engineSocket = path.join(parts.sharedDirectory, ENGINE_SOCKET_NAME);
+    this.engine = new Docker({ socketPath: this.engineSocket });
   }
 
   /** Starts the engine and waits until it answers; after `killEngine`, it finds its containers again. */
@@ -66,15 +75,22 @@ export class StartedDockerHost extends StartedMachine {
     const shared = path.posix.join(SHARED_DIRECTORY, ENGINE_SOCKET_NAME);
     const { cgroupParent, engineOptions } = this.parts;
     const argv = [
-      'dockerd', '--host=unix:///var/run/docker.sock', `--host=unix://${shared}`,
-      `--cgroup-parent=${cgroupParent}`, ...engineOptions,
+      'dockerd',
+      '--host=unix:///var/run/docker.sock',
+      `--host=unix://${shared}`,
+      `--cgroup-parent=${cgroupParent}`,
+      ...engineOptions,
     ];
     const engine = await this.startProcess(argv, { name: 'dockerd' });
     this.engineProcess = engine;
-    const exitCode = await until('the inner engine to answer', async () => {
-      const { exitCode: pinged } = await this.exec(['docker', 'version']);
-      return pinged === 0 ? 'running' : engine.exitCode();
-    }, { timeoutMs: ENGINE_TIMEOUT_MS, explain: () => engine.log() });
+    const exitCode = await until(
+      'the inner engine to answer',
+      async () => {
+        const { exitCode: pinged } = await this.exec(['docker', 'version']);
+        return pinged === 0 ? 'running' : engine.exitCode();
+      },
+      { timeoutMs: ENGINE_TIMEOUT_MS, explain: () => engine.log() },
+    );
     if (exitCode !== 'running') {
       throw new Error(`dockerd ended with ${exitCode}\n${await engine.log()}`);
     }
@@ -114,9 +130,11 @@ export class StartedDockerHost extends StartedMachine {
   /** Removes every container and every network that tests made here; the engine must answer. */
   async removeConsumers(): Promise<void> {
     const containers = await this.engine.listContainers({ all: true });
-    await Promise.all(containers.map(async ({ Id }) => {
-      await this.engine.getContainer(Id).remove({ force: true, v: true });
-    }));
+    await Promise.all(
+      containers.map(async ({ Id }) => {
+        await this.engine.getContainer(Id).remove({ force: true, v: true });
+      }),
+    );
     await this.engine.pruneNetworks();
   }
 
@@ -127,15 +145,27 @@ export class StartedDockerHost extends StartedMachine {
    * @returns its handle, at once: wait for a line of its log to know it is ready
    * @throws {Error} when there is no build
    */
-  async startEmbassy(
+  async startEmbassy(args: readonly string[], options: EmbassyOptions = {}): Promise<RunningEmbassy> {
+    const { privilege = 'root', env = {} } = options;
+    return this.startProcess(embassyCommand(args, privilege), { name: 'embassy', env });
+  }
+
+  /**
+   * Runs embassy, built, to its end.
+   *
+   * @param args - its command line, such as `['check', …]`
+   * @throws {Error} when there is no build
+   */
+  async runEmbassy(
     args: readonly string[],
-    options: { readonly env?: Readonly<Record<string, string>> } = {},
-  ): Promise<RunningEmbassy> {
-    if (!existsSync(path.join(CHECKOUT, MAIN))) {
-      throw new Error(`${MAIN} is missing: npm run build makes it`);
-    }
-    const argv = [NODE_INSIDE, `${CHECKOUT_INSIDE}/${MAIN}`, ...args];
-    return this.startProcess(argv, { ...options, name: 'embassy' });
+    options: Pick<EmbassyOptions, 'privilege'> = {},
+  ): Promise<{ readonly exitCode: number; readonly output: string }> {
+    return this.exec([...embassyCommand(args, options.privilege ?? 'root')]);
+  }
+
+  /** Where a process without privilege reaches the inner engine, for embassy's `-docker`. */
+  get openEngineUrl(): string {
+    return `unix://${path.posix.join(SHARED_DIRECTORY, ENGINE_SOCKET_NAME)}`;
   }
 
   /** The IPv4 address of an interface, such as docker0, the default virtual IP. */
@@ -169,5 +199,18 @@ export class StartedDockerHost extends StartedMachine {
       throw new Error('the inner engine was never started');
     }
     return this.engineProcess;
+  }
+}
+
+function embassyCommand(args: readonly string[], privilege: 'root' | 'none'): readonly string[] {
+  if (!existsSync(path.join(CHECKOUT, MAIN))) {
+    throw new Error(`${MAIN} is missing: npm run build makes it`);
+  }
+  const argv = [NODE_INSIDE, `${CHECKOUT_INSIDE}/${MAIN}`, ...args];
+  switch (privilege) {
+    case 'root':
+      return argv;
+    case 'none':
+      return ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--', ...argv];
   }
 }

@@ -93,11 +93,14 @@ export class StartedMachine extends AbstractStartedContainer {
   async partition(address: string): Promise<void> {
     const table = partitionTable(address);
     const hook = (name: string): string => `{ type filter hook ${name} priority -400; policy accept; }`;
-    await this.output(['nft', `add table ip ${table}
+    await this.output([
+      'nft',
+      `add table ip ${table}
       add chain ip ${table} in ${hook('prerouting')}
       add chain ip ${table} out ${hook('output')}
       add rule ip ${table} in ip saddr ${address} drop
-      add rule ip ${table} out ip daddr ${address} drop`]);
+      add rule ip ${table} out ip daddr ${address} drop`,
+    ]);
   }
 
   /** Undoes `partition`. */

@@ -7,7 +7,7 @@ import type { Random } from '../ports/random.ts';
 import type { Capture, Redirector } from '../ports/redirector.ts';
 
 /** Rules are looked at this often, so that wiped ones are back within 5 s [C4]. */
-const CAPTURE_PACE = { minIntervalMs: 100, retry: { baseMs: 500, capMs: 4_000 }, maxIntervalMs: 4_000 };
+const CAPTURE_PACE = { minIntervalMs: 100, retry: { baseMs: 500, capMs: 4_000 }, maxIntervalMs: 3_000 };
 
 /** The longest that removing the rules may take at stop. */
 const CLEANUP_LIMIT_MS = 5_000;
