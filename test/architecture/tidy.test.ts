@@ -152,7 +152,7 @@ describe('The tree is tidy', () => {
 
   it('names no path or host of one machine', () => {
     assert.deepEqual(linesWith(texts, MACHINE), []);
-    assert.match("see '/work/main/README.md'", MACHINE);
+    assert.match("see '/home/me/README.md'", MACHINE);
   });
 
   it('cites only contracts, pains and defects that exist', () => {
