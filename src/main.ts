@@ -106,7 +106,10 @@ async function run(options: Options, log: Log): Promise<number> {
   await using resources = new AsyncDisposableStack();
   const discovery = resources.use(await createDiscovery(options));
   const virtualIps = await chooseVirtualIps(options, log, stop);
-  if (virtualIps === undefined) return 0;
+  if (virtualIps === undefined) {
+    log.info('embassy stopped before it served anything');
+    return 0;
+  }
   const listen = listenPlan(HOST, { ...options, virtualIps });
   if (options.capture.kind === 'none') {
     log.info(
