@@ -45,6 +45,9 @@ const SURVEY_TIMEOUT_MS = 5_000;
 /** How long `embassy cleanup` may take. */
 const CLEANUP_TIMEOUT_MS = 15_000;
 
+/** How often a daemon with nothing to do wakes up. */
+const ALIVE_INTERVAL_MS = 3_600_000;
+
 /** What was asked for could not be done. */
 const EXIT_FAILED = 1;
 
@@ -54,6 +57,7 @@ const random = new NodeRandom();
 /** The addresses of this host. */
 const HOST: HostAddresses = { addressesOf: addressesOfInterface, isLocal: isLocalAddress };
 
+for (const stream of [process.stdout, process.stderr]) stream.on('error', unlessReaderLeft);
 process.exitCode = await execute();
 
 async function execute(): Promise<number> {
@@ -104,6 +108,11 @@ async function run(options: Options, log: Log): Promise<number> {
     discovery: options.discovery.name,
   });
   await using resources = new AsyncDisposableStack();
+  // While nothing is bound, no socket and perhaps no other timer keeps the process.
+  const alive = setInterval(() => undefined, ALIVE_INTERVAL_MS);
+  resources.defer(() => {
+    clearInterval(alive);
+  });
   const discovery = resources.use(await createDiscovery(options));
   const virtualIps = await chooseVirtualIps(options, log, stop);
   if (virtualIps === undefined) {
@@ -113,7 +122,8 @@ async function run(options: Options, log: Log): Promise<number> {
   const listen = listenPlan(HOST, { ...options, virtualIps });
   if (options.capture.kind === 'none') {
     log.info(
-      `no capture mode is chosen: lead traffic to port ${options.port} by a rule of your own, or give --dnat`,
+      `no capture mode is chosen: lead TCP to port ${options.port} by rules of your own, ` +
+        'or start with --dnat or --listen',
     );
   }
   const listener = new NodeListener({ log }, SOCKET_TUNING_DEFAULT);
@@ -257,6 +267,11 @@ async function chooseVirtualIps(
     if (stop.aborted) return undefined;
     throw error;
   }
+}
+
+/** A reader that has seen enough (`embassy check | head`) is no failure. */
+function unlessReaderLeft(error: Error): void {
+  if (!('code' in error) || error.code !== 'EPIPE') throw error;
 }
 
 function inWords(error: unknown): string {

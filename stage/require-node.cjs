@@ -4,7 +4,7 @@ var major = Number(process.versions.node.split('.')[0]);
 var message =
   'embassy needs Node.js 24 or newer; this is ' +
   process.version +
-  '. Run "npm ci" first (it brings Node 24 for the npm scripts), or install Node 24.\n';
+  '. Install Node 24; or, in the repository of embassy, run "npm ci", which brings it for the npm scripts.\n';
 if (!(major >= 24)) {
   process.stderr.write(message);
   process.exit(1);

@@ -37,7 +37,7 @@ export function formatCheck(checked: {
 }): string {
   const { bindings, problems } = checked;
   const lines = bindings.length === 0 ? [] : [...table([HEADINGS, ...bindings.map(cellsOf)]), ''];
-  lines.push(countOf(bindings));
+  lines.push(countOf(bindings, problems));
   if (problems.length > 0) {
     lines.push('', `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}:`);
     for (const problem of problems) lines.push(`  ${printable(formatProblem(problem))}`);
@@ -76,8 +76,9 @@ function endpointsOf(service: CheckedService): string {
   }
 }
 
-function countOf(bindings: readonly CheckedBinding[]): string {
+function countOf(bindings: readonly CheckedBinding[], problems: readonly Problem[]): string {
   if (bindings.length === 0) {
+    if (problems.length > 0) return 'Nothing would be bound, as far as can be told: see what is wrong.';
     const hint = "Start a container with -e BACKEND_NAME='SERVICE;PORT', or give -services.";
     return `Nothing would be bound. ${hint}`;
   }

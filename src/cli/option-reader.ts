@@ -12,8 +12,8 @@ export interface OptionSources {
   /** The options of the command line, in any spelling; words among them are somebody else's. */
   readonly arguments: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** The config file's name and content; undefined when there is none. */
-  readonly config: { readonly path: string; readonly text: string } | undefined;
+  /** The config file's name and content, undefined when it cannot be read; undefined when there is none. */
+  readonly config: { readonly path: string; readonly text: string | undefined } | undefined;
 }
 
 /** A value and where it was written; `given` is false for a default. */
@@ -39,6 +39,8 @@ export class OptionReader {
   readonly #environment: OptionSources['environment'];
   readonly #config: ConfigValues;
   readonly #problems: Problem[] = [];
+  /** Whether nothing of the config file can be used: then what is absent may well stand in it. */
+  readonly configIsLost: boolean;
 
   constructor(sources: OptionSources) {
     this.#environment = sources.environment;
@@ -47,9 +49,12 @@ export class OptionReader {
       if (argument.startsWith('-') && argument !== '-') this.#takeFlag(argument);
     }
     for (const name of Object.keys(sources.environment).sort()) this.#checkVariable(name);
-    const config = sources.config && parseConfigFile(sources.config.text, sources.config.path);
+    const { path = '', text } = sources.config ?? {};
+    const config = text === undefined ? undefined : parseConfigFile(text, path);
     this.#problems.push(...(config?.problems ?? []));
     this.#config = config?.values ?? new Map<string, never>();
+    const isUnread = sources.config !== undefined && text === undefined;
+    this.configIsLost = isUnread || (config?.values.size === 0 && config.problems.length > 0);
   }
 
   /** What is wrong so far, in the order it was met. */
@@ -87,7 +92,7 @@ export class OptionReader {
     const { name, value } = split(argument);
     const option = findOption(name);
     if (option === undefined) {
-      const near = suggestion(`--${name}`, OPTION_ROWS.flatMap(flagsOf));
+      const near = name.length > 1 ? suggestion(`--${name}`, OPTION_ROWS.flatMap(flagsOf)) : '';
       this.#problems.push({ place: `option --${printable(name)}`, message: `unknown${near}` });
       return;
     }

@@ -164,7 +164,7 @@ export const OPTIONS = {
   config: row('config', text('FILE'), RUNNING, { help: 'YAML with these names as keys' }),
   v: row('v', integer('LEVEL', { min: 0, max: 99 }), RUNNING, {
     defaults: ['0'],
-    help: 'from 3 on the log tells everything',
+    help: 'from 3 on the log has details, too',
   }),
   logFormat: row('log-format', choice('FORMAT', ['auto', 'pretty', 'json']), RUNNING, {
     defaults: ['auto'],

@@ -2,7 +2,7 @@ import { Command as CommanderCommand, CommanderError } from 'commander';
 import { formatProblem } from '../domain/result.ts';
 import { suggestion } from './nearest-name.ts';
 import { normaliseArguments } from './normalise-arguments.ts';
-import { COMMANDS } from './options.ts';
+import { COMMANDS, OPTIONS } from './options.ts';
 import { HELP_COLUMNS, formatOptionHelp } from './option-help.ts';
 import { printable } from '../domain/printable.ts';
 import { configPath, resolveLogOptions, resolveOptions } from './resolve-options.ts';
@@ -142,8 +142,8 @@ function invoke(dependencies: ProgramDependencies, command: Command, rest: reado
   const given = rest.filter((argument) => argument.startsWith('-') && argument !== '-');
   const sources = { arguments: given, environment: dependencies.environment };
   const config = readConfig(dependencies, sources);
-  const read: OptionSources = { ...sources, config: config.ok ? config.value : undefined };
-  const before = [...unknownCommand(words), ...(config.ok ? [] : config.problems)];
+  const read: OptionSources = { ...sources, config: config.file };
+  const before = [...unknownCommand(words), ...config.problems];
   switch (command) {
     case 'run':
     case 'check': {
@@ -160,15 +160,25 @@ function invoke(dependencies: ProgramDependencies, command: Command, rest: reado
 function readConfig(
   dependencies: ProgramDependencies,
   sources: Omit<OptionSources, 'config'>,
-): Result<OptionSources['config']> {
+): { readonly file: OptionSources['config']; readonly problems: readonly Problem[] } {
   const asked = configPath(sources);
-  if (asked === undefined) return { ok: true, value: undefined };
+  if (asked === undefined) return { file: undefined, problems: [] };
+  const { value: path, place } = asked;
   try {
-    return { ok: true, value: { path: asked.value, text: dependencies.readFile(asked.value) } };
+    return { file: { path, text: dependencies.readFile(path) }, problems: [] };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return { ok: false, problems: [{ place: asked.place, message: `cannot be read: ${printable(reason)}` }] };
+    const problem = { place, message: `${printable(path)} ${unreadable(error)}` };
+    return { file: { path, text: undefined }, problems: [problem] };
   }
+}
+
+/** Why a file cannot be read, behind its name. */
+function unreadable(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'does not exist';
+  if (code === 'EACCES' || code === 'EPERM') return 'may not be read by this user';
+  if (code === 'EISDIR') return 'is a directory';
+  return `cannot be read: ${printable(error instanceof Error ? error.message : String(error))}`;
 }
 
 function withProblems<T>(before: readonly Problem[], result: Result<T>): Result<T> {
@@ -179,11 +189,21 @@ function withProblems<T>(before: readonly Problem[], result: Result<T>): Result<
 function unknownCommand(words: readonly string[]): readonly Problem[] {
   return words.map((word) => {
     const near = suggestion(word, COMMANDS);
-    const isSwitchValue = /^(?:true|false)$/i.test(word);
     if (isCommand(word)) return { place: `command '${word}'`, message: 'only one command can be given' };
-    const hint = isSwitchValue ? ` (the value of a switch stands behind '=': --dnat=${word})` : near;
-    return { place: `command '${printable(word)}'`, message: `unknown${hint}` };
+    return { place: `command '${printable(word)}'`, message: `unknown${strayHint(word) ?? near}` };
   });
+}
+
+/** What a word probably was meant for that is no command. */
+function strayHint(word: string): string | undefined {
+  if (word === 'version') return ' (did you mean --version?)';
+  if (/^(?:true|false)$/i.test(word)) {
+    return ` (the value of a switch stands behind '=': --dnat=${word})`;
+  }
+  if (OPTIONS.listen.kind.read(word).ok && /[.:]/.test(word)) {
+    return ` (the value of --listen stands behind '=': --listen=${printable(word)})`;
+  }
+  return undefined;
 }
 
 /** What is neither an option nor its value: commands, if all is well. */

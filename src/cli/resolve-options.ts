@@ -184,6 +184,7 @@ function chooseDiscovery(reader: OptionReader): AvailableDiscovery | undefined {
   const available = given.flatMap(({ value, place, given: isGiven }): readonly AvailableDiscovery[] => {
     if (value.scheme === 'file') return [value];
     if (isEtcd(value)) return [withFiles(value, files)];
+    if (!isGiven && reader.configIsLost) return [];
     const what = isGiven ? `${value.scheme}://` : `the default, ${formatDiscoveryUrl(value)},`;
     const message = `${what} is not available in this version; use etcd://HOST:PORT or file:PATH`;
     reader.report({ place, message });

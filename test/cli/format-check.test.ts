@@ -71,6 +71,14 @@ describe('formatCheck', () => {
     );
   });
 
+  it('gives no advice when something is wrong: that may be why nothing would be bound', () => {
+    assert.equal(
+      formatCheck({ bindings: [], problems: [{ place: 'docker', message: 'cannot be asked: x' }] }),
+      'Nothing would be bound, as far as can be told: see what is wrong.\n\n' +
+        '1 problem:\n  docker: cannot be asked: x\n',
+    );
+  });
+
   it('counts the endpoints it does not name', () => {
     const endpoints = [1, 2, 3, 4, 5, 6].map((last) => endpoint(`10.0.0.${last}`));
     const text = formatCheck({

@@ -30,7 +30,8 @@ function run(given: readonly string[], rest: Partial<ProgramDependencies> = {}):
       err += text;
     },
     readFile: (path) => {
-      throw new Error(`ENOENT: no such file or directory, open '${path}'`);
+      const code = { '/secret.yaml': 'EACCES', '/etc': 'EISDIR', '/disk.yaml': 'EIO' }[path] ?? 'ENOENT';
+      throw Object.assign(new Error(`${code}: it failed, open '${path}'`), { code });
     },
     environment: {},
     version: '1.2.3',
@@ -65,11 +66,41 @@ const BAD: readonly BadRow[] = [
   {
     name: 'a config file that cannot be read, and all the rest',
     given: ['-config=/etc/e.yaml', '-p=0', FILE],
+    err: ['option --config: /etc/e.yaml does not exist', "option --port: '0' is not a port from 1 to 65535"],
+  },
+  {
+    name: 'a config file that is not there, and not the discovery that it may name',
+    given: ['-config=e.yaml'],
+    err: ['option --config: e.yaml does not exist'],
+  },
+  {
+    name: 'a config file without the rights to it',
+    given: ['-config=/secret.yaml', FILE],
+    err: ['option --config: /secret.yaml may not be read by this user'],
+  },
+  {
+    name: 'a directory for a config file',
+    given: ['-config=/etc', FILE],
+    err: ['option --config: /etc is a directory'],
+  },
+  {
+    name: 'a config file that fails otherwise, in the words of the system',
+    given: ['-config=/disk.yaml', FILE],
+    err: ["option --config: /disk.yaml cannot be read: EIO: it failed, open '/disk.yaml'"],
+  },
+  {
+    name: 'the version as a command',
+    given: ['version', FILE],
+    err: ["command 'version': unknown (did you mean --version?)"],
+  },
+  {
+    name: 'the value of --listen that stands apart',
+    given: ['--listen', '127.0.0.1+8000', FILE],
     err: [
-      "option --config: cannot be read: ENOENT: no such file or directory, open '/etc/e.yaml'",
-      "option --port: '0' is not a port from 1 to 65535",
+      "command '127.0.0.1+8000': unknown (the value of --listen stands behind '=': --listen=127.0.0.1+8000)",
     ],
   },
+  { name: 'an unknown letter, without a guess', given: ['-x', FILE], err: ['option --x: unknown'] },
   {
     name: 'a run without anything: the default discovery',
     given: [],
@@ -122,6 +153,11 @@ describe('program', () => {
       assert.deepEqual(invocation.options.discovery, { scheme: 'file', name: 'file', path: 'y' });
     }
     assert.deepEqual(asked, ['/a', '/b']);
+  });
+
+  it('says of a config file that is no YAML just that, for the discovery may stand in it', () => {
+    const { err } = run(['-config=e.yaml'], { readFile: () => 'discovery: file:y\ndrain' });
+    assert.match(err, /^embassy: config file e\.yaml, line 2, column 1: [^\n]+\nSee /);
   });
 
   for (const { name, given, err } of BAD) {

@@ -14,7 +14,8 @@ const SCRIPTS = [
   { name: 'the installed command', arguments: ['stage/embassy.cjs', '--version'] },
 ];
 
-const ONE_LINE = /^embassy needs Node\.js 24 or newer; this is v\d+\.\d+\.\d+\. Run "npm ci" first [^\n]*\n$/;
+const ONE_LINE =
+  /^embassy needs Node\.js 24 or newer; this is v\d+\.\d+\.\d+\. Install Node 24; [^\n]*"npm ci"[^\n]*\n$/;
 
 describe('require-node', () => {
   for (const { version, passes } of [
