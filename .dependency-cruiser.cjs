@@ -42,6 +42,13 @@ module.exports = {
       to: { path: OURS, pathNot: '^src/(domain|ports|adapters/$1)/' },
     },
     {
+      name: 'wiring-is-for-main',
+      comment: 'What joins adapters to ports is asked for by main.ts alone.',
+      severity: 'error',
+      from: { path: '^(src|sim|test|e2e|stage|bench)/', pathNot: '^src/(main[.]ts|wiring/)' },
+      to: { path: '^src/wiring/' },
+    },
+    {
       name: 'src-imports-src',
       comment: 'What is delivered does not depend on simulation, tests or demos.',
       severity: 'error',

@@ -97,7 +97,7 @@ describe('embassy on a host where something is wrong', () => {
   it('ends with 1 when etcd is away at start and --fail-fast was given', async () => {
     await world.etcd.stopServer();
     try {
-      await assertGivesUp([], /embassy stops: etcd cannot be asked: .*ECONNREFUSED.*\(--fail-fast\)/u);
+      await assertGivesUp([], /embassy stops: etcd cannot be asked: .*refuses connections.*\(--fail-fast\)/u);
     } finally {
       await world.etcd.startServer();
     }

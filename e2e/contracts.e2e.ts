@@ -53,7 +53,7 @@ describe('on a real engine', () => {
     const proxy = await Proxy.start({ path: socket }, { path: host.engineSocket });
     const clock = new CountingClock();
     const client = createDockerClient({ engine: `unix://${socket}` });
-    const rules = { wildcardService: true, udp: false };
+    const rules = { discoveries: [{ name: 'etcd', wildcards: true }], udp: false };
     const consumers = new Map<string, Consumer>();
     const provider = createDockerProvider(
       { client, clock, random, log: new MemoryLog() },
@@ -109,13 +109,10 @@ describe('on a real etcd', () => {
   async function setup(): Promise<DiscoverySource> {
     const wire = await Proxy.start({ host: '127.0.0.1', port: 0 }, { host: etcd.address, port: etcd.port });
     if (!('port' in wire.address)) throw new Error('a wire to etcd has a port');
-    const client = await createEtcdClient({
-      hosts: [`127.0.0.1:${wire.address.port}`],
-      tls: undefined,
-      credentials: undefined,
-    });
     const watches = { open: 0 };
     const clock = new CountingClock();
+    const ways = { hosts: [`127.0.0.1:${wire.address.port}`], tls: undefined, credentials: undefined };
+    const client = createEtcdClient({ clock, random }, ways);
     const discovery = new EtcdDiscovery(
       { client: counting(client, watches), clock, random },
       { name: 'etcd' },

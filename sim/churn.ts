@@ -10,6 +10,9 @@ import type { Call } from './call.ts';
 import type { SeededRandom } from './random.ts';
 import type { World } from './world.ts';
 
+/** What descriptors may ask. */
+const DISCOVERIES = [{ name: 'etcd', wildcards: true }];
+
 /** The most containers at once, and the fewest before one may stop. */
 const CONTAINERS_MAX = 12;
 const CONTAINERS_MIN = 3;
@@ -144,7 +147,7 @@ function wish(random: SeededRandom): Descriptor {
   const policy = random.next() < 0.3 ? ';balance=least-connections' : '';
   const port = random.choose(PORTS) ?? 80;
   const text = `${serviceOf(random.integer(1, SERVICES))}${tags};${port}${policy}`;
-  const parsed = parseDescriptor(text, 'the simulation', { wildcardService: true, udp: false });
+  const parsed = parseDescriptor(text, 'the simulation', { discoveries: DISCOVERIES, udp: false });
   if (!parsed.ok) throw new Error(`not a descriptor: ${text}`);
   return parsed.value;
 }

@@ -8,13 +8,17 @@ import type { Log } from '../src/ports/log.ts';
 import type { Metrics } from '../src/ports/metrics.ts';
 import type { Provider } from '../src/ports/provider.ts';
 import type { Proxier } from '../src/ports/proxier.ts';
+import { SimResolver } from './resolver.ts';
 import type { SimClock } from './clock.ts';
 import type { SimHost } from './host.ts';
 import type { SeededRandom } from './random.ts';
 import type { Sources } from './sources.ts';
 
 /** The options of every simulated daemon: the defaults of the command line. */
-export const DEFAULTS: RoutingDefaults = { discovery: 'etcd', balance: 'round-robin' };
+export const DEFAULTS: RoutingDefaults = {
+  discoveries: [{ name: 'etcd', wildcards: true }],
+  balance: 'round-robin',
+};
 export const MAX_BINDINGS = 256;
 const DRAIN_MS = 8_000;
 const LOSS_HOLD_MS = 10_000;
@@ -51,7 +55,7 @@ export function createEmbassy(
   const { breakage, listener } = options;
   const shared = { clock, log, metrics };
   const proxier = new UserspaceProxier(
-    { ...shared, listener: gateway, dialer: gateway, relay: createRelay({ clock }) },
+    { ...shared, listener: gateway, isLocal: () => false, dialer: gateway, relay: createRelay({ clock }) },
     {
       listen: { kind: 'captured', at: [listener] },
       maxConnections: MAX_CONNECTIONS,
@@ -65,7 +69,9 @@ export function createEmbassy(
       ...shared,
       random: random.fork('daemon'),
       providers: [breakage.provider?.(sources.provider) ?? sources.provider],
-      discoveries: new Map([[DEFAULTS.discovery, discovery]]),
+      discoveries: new Map([['etcd', discovery]]),
+      memory: undefined,
+      resolver: new SimResolver(),
       proxier: breakage.proxier?.(proxier) ?? proxier,
       capture: undefined,
     },
@@ -73,6 +79,7 @@ export function createEmbassy(
       defaults: DEFAULTS,
       maxBindings: MAX_BINDINGS,
       lossHoldMs: LOSS_HOLD_MS,
+      unknownWaitMs: UNKNOWN_WAIT_MS,
       drainMs: DRAIN_MS,
       failFast: false,
     },

@@ -50,7 +50,7 @@ export function adapterSources({ clock, random, log, engine }: SourceDependencie
   store.put(ANCHOR_KEY, 'present');
   const provider = createDockerProvider(
     { client: new SimDockerClient(engine), clock, random: random.fork('docker'), log },
-    { prefix: 'BACKEND_', rules: { wildcardService: true, udp: false } },
+    { prefix: 'BACKEND_', rules: { discoveries: [{ name: 'etcd', wildcards: true }], udp: false } },
   );
   const discovery = new EtcdDiscovery(
     { client: new SimEtcdClient({ clock, store }), clock, random: random.fork('etcd') },

@@ -1,43 +1,43 @@
 import { readFileSync } from 'node:fs';
 import { Daemon, SourceUnreachable } from './app/daemon.ts';
-import { CaptureKeeper } from './app/capture-keeper.ts';
-import { VirtualIpUnknown, findVirtualIps } from './app/find-virtual-ips.ts';
-import { HostAddressError, addressesOrThrow, listenPlan } from './app/listen-plan.ts';
+import { VirtualIpUnknown } from './app/find-virtual-ips.ts';
+import { HostAddressError, listenPlan } from './app/listen-plan.ts';
 import { createRelay } from './app/relay.ts';
+import { connectionBudget } from './app/connection-budget.ts';
 import { survey } from './app/survey.ts';
 import { UserspaceProxier } from './app/userspace-proxier.ts';
-import { createDockerClient } from './adapters/docker/client.ts';
-import { defaultBridgeName } from './adapters/docker/network-document.ts';
-import { createDockerProvider } from './adapters/docker/docker-provider.ts';
-import { createEtcdClient } from './adapters/etcd/client.ts';
+import { ConsulError } from './adapters/consul/consul-client.ts';
 import { EtcdError } from './adapters/etcd/etcd-client.ts';
-import { EtcdDiscovery } from './adapters/etcd/etcd-discovery.ts';
-import { createFileClient } from './adapters/file/client.ts';
-import { FileDiscovery } from './adapters/file/file-discovery.ts';
-import { iptablesClient } from './adapters/iptables/client.ts';
-import { IptablesRedirector } from './adapters/iptables/iptables-redirector.ts';
 import { createLog } from './adapters/log/client.ts';
 import { Counters } from './adapters/metrics/counters.ts';
+import { openFileLimit } from './adapters/node/file-limit.ts';
 import { createFastRelay } from './adapters/node/fast-relay.ts';
-import { addressesOfInterface, isLocalAddress } from './adapters/node/interfaces.ts';
+import { addressesOfInterface, hostAddresses, isLocalAddress } from './adapters/node/interfaces.ts';
+import { MarkedDescriptors } from './adapters/node/marked-descriptors.ts';
 import { NodeClock } from './adapters/node/node-clock.ts';
 import { NodeDialer } from './adapters/node/node-dialer.ts';
 import { NodeListener } from './adapters/node/node-listener.ts';
+import { NodeResolver } from './adapters/node/node-resolver.ts';
 import { NodeRandom } from './adapters/node/node-random.ts';
 import { SOCKET_TUNING_DEFAULT } from './adapters/node/socket-options.ts';
-import { createStaticProvider } from './adapters/static/static-provider.ts';
-import { formatDockerHost } from './cli/docker-host.ts';
 import { formatCheck } from './cli/format-check.ts';
 import { program } from './cli/program.ts';
 import { formatSocketAddress } from './domain/address.ts';
 import { ListenError } from './ports/listener.ts';
 import { RedirectorError } from './ports/redirector.ts';
-import type { IpAddress } from './domain/address.ts';
-import type { Discovery } from './ports/discovery.ts';
+import {
+  chooseVirtualIps,
+  createCapture,
+  createRedirector,
+  tellHiddenPorts,
+} from './wiring/create-capture.ts';
+import { createDiscoveries, createMemory, discoveryChoices } from './wiring/create-discoveries.ts';
+import { createProvider } from './wiring/create-provider.ts';
+import { followFlowTable } from './wiring/follow-flow-table.ts';
 import type { Log } from './ports/log.ts';
-import type { Provider } from './ports/provider.ts';
 import type { HostAddresses } from './app/listen-plan.ts';
 import type { LogOptions, Options } from './cli/resolve-options.ts';
+import type { DiscoveryOptions } from './wiring/create-discoveries.ts';
 
 /** How long `embassy check` waits for each provider and service. */
 const SURVEY_TIMEOUT_MS = 5_000;
@@ -55,7 +55,11 @@ const clock = new NodeClock();
 const random = new NodeRandom();
 
 /** The addresses of this host. */
-const HOST: HostAddresses = { addressesOf: addressesOfInterface, isLocal: isLocalAddress };
+const HOST: HostAddresses = {
+  addressesOf: addressesOfInterface,
+  isLocal: isLocalAddress,
+  all: hostAddresses,
+};
 
 for (const stream of [process.stdout, process.stderr]) stream.on('error', unlessReaderLeft);
 process.exitCode = await execute();
@@ -105,7 +109,7 @@ async function run(options: Options, log: Log): Promise<number> {
   const metrics = new Counters();
   log.info(`embassy ${packageVersion()} starts`, {
     provider: options.provider,
-    discovery: options.discovery.name,
+    discovery: options.discoveries.map(({ name }) => name).join(', '),
   });
   await using resources = new AsyncDisposableStack();
   // While nothing is bound, no socket and perhaps no other timer keeps the process.
@@ -113,44 +117,52 @@ async function run(options: Options, log: Log): Promise<number> {
   resources.defer(() => {
     clearInterval(alive);
   });
-  const discovery = resources.use(await createDiscovery(options));
-  const virtualIps = await chooseVirtualIps(options, log, stop);
+  const discoveries = await createDiscoveries({ clock, random }, withSecrets(options), resources);
+  await followFlowTable({ clock, log, metrics }, options, resources);
+  const memory = await createMemory({ clock, random, log }, options, resources);
+  const virtualIps = await chooseVirtualIps({ clock, random, log }, options, stop);
   if (virtualIps === undefined) {
     log.info('embassy stopped before it served anything');
     return 0;
   }
   const listen = listenPlan(HOST, { ...options, virtualIps });
-  if (options.capture.kind === 'none') {
-    log.info(
-      `no capture mode is chosen: lead TCP to port ${options.port} by rules of your own, ` +
-        'or start with --dnat or --listen',
-    );
-  }
+  if (options.capture.kind === 'none') tellUncaptured(options, log);
   const listener = new NodeListener({ log }, SOCKET_TUNING_DEFAULT);
-  const dialer = new NodeDialer({ clock }, SOCKET_TUNING_DEFAULT);
+  const isCapturing = options.capture.kind === 'dnat' || options.capture.kind === 'redirect';
+  const marked = new MarkedDescriptors({ log }, isCapturing ? virtualIps : []);
+  const dialer = new NodeDialer({ clock }, SOCKET_TUNING_DEFAULT, {
+    descriptorFor: (address) => marked.open(address),
+  });
   const relay = createFastRelay({ clock, fallback: createRelay({ clock }) });
+  const { maxConnections, warning } = connectionBudget(options.maxConnections, openFileLimit());
+  if (warning !== undefined) log[2 * maxConnections < options.maxConnections ? 'warn' : 'info'](warning);
   const proxier = resources.use(
-    new UserspaceProxier({ clock, log, metrics, listener, dialer, relay }, { ...options, listen }),
+    new UserspaceProxier(
+      { clock, log, metrics, listener, isLocal: isLocalAddress, dialer, relay },
+      { ...options, maxConnections, listen },
+    ),
   );
   await proxier.open();
   if (listen.kind === 'captured') log.info(`listening on ${listen.at.map(formatSocketAddress).join(', ')}`);
-  const redirector = new IptablesRedirector({ client: iptablesClient(), log });
-  const capture =
-    options.capture.kind === 'dnat' && listen.kind === 'captured'
-      ? new CaptureKeeper({ clock, random, log, metrics, redirector }, { virtualIps, listeners: listen.at })
-      : undefined;
+  tellHiddenPorts(log, { ...options, virtualIps });
+  const capture = createCapture(
+    { clock, random, log, metrics, host: HOST },
+    { ...options, virtualIps, listen },
+  );
   const daemon = new Daemon(
     {
       clock,
       random,
       log,
       metrics,
-      providers: [createProvider(options, log)],
-      discoveries: new Map([[discovery.name, discovery]]),
+      providers: [createProvider({ clock, random, log, host: HOST }, options, virtualIps)],
+      discoveries,
+      resolver: new NodeResolver({ clock }),
+      memory,
       proxier,
       capture,
     },
-    { ...options, defaults: { discovery: discovery.name, balance: options.balance } },
+    { ...options, defaults: { discoveries: discoveryChoices(options), balance: options.balance } },
   );
   await daemon.run({ stop, abort });
   log.info(`embassy stopped; ${metrics.summary()}`);
@@ -159,15 +171,17 @@ async function run(options: Options, log: Log): Promise<number> {
 
 async function check(options: Options, log: Log): Promise<number> {
   const { stop } = stopSignals(log);
-  await using discovery = await createDiscovery(options);
+  await using resources = new AsyncDisposableStack();
+  const discoveries = await createDiscoveries({ clock, random }, withSecrets(options), resources);
   const found = await survey(
     {
       clock,
-      providers: [createProvider(options, log)],
-      discoveries: new Map([[discovery.name, discovery]]),
+      providers: [createProvider({ clock, random, log, host: HOST }, options, [])],
+      discoveries,
+      resolver: new NodeResolver({ clock }),
     },
     {
-      defaults: { discovery: discovery.name, balance: options.balance },
+      defaults: { discoveries: discoveryChoices(options), balance: options.balance },
       maxBindings: options.maxBindings,
       timeoutMs: SURVEY_TIMEOUT_MS,
       signal: stop,
@@ -179,7 +193,7 @@ async function check(options: Options, log: Log): Promise<number> {
 }
 
 async function cleanup(log: Log): Promise<number> {
-  const redirector = new IptablesRedirector({ client: iptablesClient(), log });
+  const redirector = createRedirector(log);
   const removed = await redirector.cleanup({ signal: AbortSignal.timeout(CLEANUP_TIMEOUT_MS) });
   log.info(removed ? 'the rules of embassy are removed' : 'there are no rules of embassy; nothing to remove');
   return 0;
@@ -203,70 +217,23 @@ function stopSignals(log: Log): { readonly stop: AbortSignal; readonly abort: Ab
   return { stop: stop.signal, abort: abort.signal };
 }
 
-async function createDiscovery(options: Options): Promise<Discovery> {
-  const { discovery, resyncMs } = options;
-  switch (discovery.scheme) {
-    case 'etcd': {
-      const { user, passwordFile } = discovery;
-      const client = await createEtcdClient({
-        hosts: discovery.hosts.map(({ host, port }) =>
-          host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
-        ),
-        tls: discovery.tls,
-        credentials: user === undefined || passwordFile === undefined ? undefined : { user, passwordFile },
-      });
-      return new EtcdDiscovery({ client, clock, random }, { name: discovery.name, resyncMs });
-    }
-    case 'file': {
-      const client = createFileClient(discovery.path);
-      return new FileDiscovery({ client, clock }, { name: discovery.name });
-    }
-  }
+/** Secrets come from files or the environment alone [C7]. */
+function withSecrets(options: Options): DiscoveryOptions {
+  const token = process.env['CONSUL_HTTP_TOKEN'] ?? '';
+  return { ...options, consulToken: token === '' ? undefined : token };
 }
 
-function createProvider(options: Options, log: Log): Provider {
-  const rules = { wildcardService: options.discovery.scheme === 'etcd', udp: false };
-  switch (options.provider) {
-    case 'docker': {
-      const client = createDockerClient({ engine: formatDockerHost(options.docker) });
-      return createDockerProvider({ client, clock, random, log }, { prefix: options.prefix, rules });
-    }
-    case 'static': {
-      const { text, place } = options.services;
-      if (text === '') log.warn('there is nothing to bind; name what is wanted: -services=NAME;PORT,…');
-      const addresses =
-        options.consumers.length > 0 ? options.consumers : addressesOrThrow(HOST, options.interface);
-      return createStaticProvider({ services: text, place, addresses, rules });
-    }
-  }
-}
-
-/**
- * The addresses consumers dial, needed where rules are written for them; undefined when told to stop
- * meanwhile.
- */
-async function chooseVirtualIps(
-  options: Options,
-  log: Log,
-  stop: AbortSignal,
-): Promise<readonly IpAddress[] | undefined> {
-  if (options.capture.kind !== 'dnat' || options.virtualIps.length > 0) return options.virtualIps;
-  const client = createDockerClient({ engine: formatDockerHost(options.docker) });
-  try {
-    return await findVirtualIps(
-      {
-        clock,
-        random,
-        log,
-        bridgeName: async (wait) => (await defaultBridgeName({ client, clock }, wait)) ?? 'docker0',
-        addressesOf: addressesOfInterface,
-      },
-      { wait: !options.failFast, signal: stop },
-    );
-  } catch (error) {
-    if (stop.aborted) return undefined;
-    throw error;
-  }
+/** Says what is the operator's to do where no rule is written. */
+function tellUncaptured(options: Options, log: Log): void {
+  log.info(
+    `no capture mode is chosen: lead TCP to port ${options.port} by rules of your own, ` +
+      'or start with --dnat, --redirect or --listen',
+  );
+  if (HOST.addressesOf(options.interface).length > 0) return;
+  log.warn(
+    `interface ${options.interface} does not exist or has no address: embassy listens on loopback only; ` +
+      'choose another with -interface=NAME',
+  );
 }
 
 /** A reader that has seen enough (`embassy check | head`) is no failure. */
@@ -284,6 +251,7 @@ function inWords(error: unknown): string {
     error instanceof ListenError ||
     error instanceof VirtualIpUnknown ||
     error instanceof HostAddressError ||
+    error instanceof ConsulError ||
     error instanceof EtcdError;
   if (known) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -16,6 +16,8 @@ export interface ConsumerOptions {
   readonly ip?: string;
   /** Default: sleep for ever. */
   readonly command?: readonly string[];
+  /** Other containers of the default bridge, as `NAME:ALIAS`. Default: none. */
+  readonly links?: readonly string[];
   /** Docker's restart policy. Default: never. */
   readonly restart?: 'no' | 'always';
 }
@@ -42,7 +44,7 @@ export class Consumer implements AsyncDisposable {
 
   /** Creates and starts a container. A container that fails to start is removed. */
   static async run(engine: Docker, image: string, options: ConsumerOptions): Promise<Consumer> {
-    const { name, env = {}, labels = {}, network, ip, command = IDLE, restart = 'no' } = options;
+    const { name, env = {}, labels = {}, network, ip, links = [], command = IDLE, restart = 'no' } = options;
     const container = await engine.createContainer({
       name,
       Image: image,
@@ -52,6 +54,7 @@ export class Consumer implements AsyncDisposable {
       // With an init of its own, "sleep" obeys SIGTERM and a stop takes no ten seconds.
       HostConfig: {
         Init: true,
+        Links: [...links],
         RestartPolicy: { Name: restart },
         ...(network !== undefined && { NetworkMode: network }),
       },

@@ -10,14 +10,18 @@ const LAST_LINES = 15;
 export async function followBuild(engine: Docker, stream: NodeJS.ReadableStream): Promise<void> {
   const lines: string[] = [];
   await new Promise<void>((resolve, reject) => {
+    let failure: string | undefined;
     const onEnd = (error: Error | null): void => {
-      if (error === null) {
+      if (error === null && failure !== undefined) {
+        reject(new Error([failure, ...lines.slice(-LAST_LINES)].join('\n')));
+      } else if (error === null) {
         resolve();
       } else {
         reject(new Error([error.message, ...lines.slice(-LAST_LINES)].join('\n'), { cause: error }));
       }
     };
-    const onEvent = (event: { readonly stream?: string }): void => {
+    const onEvent = (event: { readonly stream?: string; readonly error?: string }): void => {
+      failure ??= event.error;
       if (event.stream !== undefined && event.stream.trim() !== '') {
         lines.push(event.stream.trimEnd());
       }

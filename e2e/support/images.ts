@@ -18,6 +18,7 @@ const RECIPE_HASH_CHARS = 12;
 export interface Images {
   readonly host: string;
   readonly etcd: string;
+  readonly consul: string;
   readonly client: string;
 }
 
@@ -42,7 +43,12 @@ export async function ensureImages(engine: Docker, options: BaseImageOptions): P
     return recipe.tag;
   };
   // One after the other: they share the base, and apt's downloads share the machine.
-  return { host: await build('host'), etcd: await build('etcd'), client: await build('client') };
+  return {
+    host: await build('host'),
+    etcd: await build('etcd'),
+    consul: await build('consul'),
+    client: await build('client'),
+  };
 }
 
 /** Saves an image as an archive that another engine can load. */

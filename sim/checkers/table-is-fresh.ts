@@ -1,4 +1,5 @@
 import { Pool } from '../../src/app/pool.ts';
+import { resolveEndpoints } from '../../src/app/resolve-endpoints.ts';
 import { computeBindings } from '../../src/app/compute-bindings.ts';
 import { createBalancer } from '../../src/balancers/policies.ts';
 import { formatSocketAddress } from '../../src/domain/address.ts';
@@ -11,7 +12,7 @@ import type { IpAddress } from '../../src/domain/address.ts';
 import type { Binding } from '../../src/domain/binding.ts';
 import type { Consumer } from '../../src/domain/consumer.ts';
 import type { Descriptor } from '../../src/domain/descriptor.ts';
-import type { Endpoint, EndpointId } from '../../src/domain/endpoint.ts';
+import type { Endpoint, EndpointId, ToldEndpoint } from '../../src/domain/endpoint.ts';
 import type { PoolSnapshot } from '../../src/domain/route.ts';
 import type { RoutingTable } from '../../src/domain/routing-table.ts';
 import type { ServiceName } from '../../src/domain/service-name.ts';
@@ -28,7 +29,7 @@ export interface Knowledge {
   readonly services: {
     readonly watches: readonly {
       readonly service: ServiceName;
-      readonly endpoints: ReadonlyMap<EndpointId, Endpoint> | undefined;
+      readonly endpoints: ReadonlyMap<EndpointId, ToldEndpoint> | undefined;
     }[];
   };
 }
@@ -57,8 +58,9 @@ export function checkTableIsFresh(
   for (const binding of computeBindings(daemon.consumers.consumers, { maxBindings }).bindings.values()) {
     const key = poolKeyOf(binding.descriptor, defaults);
     const pool = new Pool(createBalancer(key.balance), key);
-    const endpoints = watches.get(key.service)?.endpoints;
-    if (endpoints !== undefined) pool.update(endpoints.values());
+    const told = watches.get(key.service)?.endpoints;
+    const endpoints = told && resolveEndpoints(told.values(), () => undefined);
+    if (endpoints !== undefined) pool.update(endpoints);
     fresh.set(binding.id, routeInWords(binding, pool.snapshot));
   }
   return compare(tableInWords(daemon.table), fresh, atMs);

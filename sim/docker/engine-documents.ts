@@ -11,24 +11,26 @@ export type ApiShape = '1.41' | '1.52';
 export function containerDocument(container: SimContainer, shape: ApiShape): unknown {
   const { id, name, env, labels, networkMode, isRunning, isPaused, startedAt } = container;
   const networks = Object.fromEntries(
-    [...container.attachments].map(([network, at]) => [
-      network,
-      {
-        IPAMConfig: null,
-        Links: null,
-        Aliases: null,
-        NetworkID: at.networkId,
-        EndpointID: at.endpointId,
-        Gateway: at.address === '' ? '' : at.address.replace(/[0-9]+$/, '1'),
-        IPAddress: at.address,
-        IPPrefixLen: at.address === '' ? 0 : 24,
-        IPv6Gateway: '',
-        GlobalIPv6Address: at.address6,
-        GlobalIPv6PrefixLen: at.address6 === '' ? 0 : 64,
-        MacAddress: '',
-        DriverOpts: null,
-      },
-    ]),
+    [...container.attachments]
+      .filter(([network]) => network !== 'docker_gwbridge')
+      .map(([network, at]) => [
+        network,
+        {
+          IPAMConfig: null,
+          Links: null,
+          Aliases: null,
+          NetworkID: at.networkId,
+          EndpointID: at.endpointId,
+          Gateway: at.address === '' ? '' : at.address.replace(/[0-9]+$/, '1'),
+          IPAddress: at.address,
+          IPPrefixLen: at.address === '' ? 0 : 24,
+          IPv6Gateway: '',
+          GlobalIPv6Address: at.address6,
+          GlobalIPv6PrefixLen: at.address6 === '' ? 0 : 64,
+          MacAddress: '',
+          DriverOpts: null,
+        },
+      ]),
   );
   const legacy = shape === '1.41' ? { IPAddress: container.attachments.get('bridge')?.address ?? '' } : {};
   return {
@@ -71,6 +73,17 @@ export function containerRow(container: SimContainer): unknown {
 export function networkRow({ id, name, driver, internal, options }: SimNetwork): unknown {
   const fixed = { Scope: 'local', Labels: {} };
   return { Name: name, Id: id, Driver: driver, Internal: internal, Options: options, ...fixed };
+}
+
+/** Writes the document of `GET /networks/{id}`, which names who is on it. */
+export function networkDocument(network: SimNetwork, containers: Iterable<SimContainer>): unknown {
+  const residents = [...containers].flatMap((container) => {
+    const at = container.attachments.get(network.name);
+    if (at === undefined || at.address === '') return [];
+    const addresses = { IPv4Address: `${at.address}/16`, IPv6Address: at.address6 };
+    return [[container.id, { Name: container.name, EndpointID: at.endpointId, ...addresses }] as const];
+  });
+  return { Name: network.name, Id: network.id, Containers: Object.fromEntries(residents) };
 }
 
 function stateOf({ isRunning, isPaused }: SimContainer): string {

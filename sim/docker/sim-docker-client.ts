@@ -1,5 +1,5 @@
 import { DockerAnswerError } from '../../src/adapters/docker/docker-client.ts';
-import { containerDocument, containerRow, networkRow } from './engine-documents.ts';
+import { containerDocument, containerRow, networkDocument, networkRow } from './engine-documents.ts';
 import type { SimEngine } from './sim-engine.ts';
 import type { DockerClient, DockerEventStream } from '../../src/adapters/docker/docker-client.ts';
 
@@ -55,6 +55,20 @@ export class SimDockerClient implements DockerClient {
     return this.#answer(answer, { delayMs: faults.listDelayMs, signal });
   }
 
+  async inspectNetwork(id: string, { signal }: Options): Promise<unknown> {
+    const { containers, networks, faults } = this.#engine;
+    const answer = (): unknown => {
+      const network = [...networks.values()].find((one) => one.id === id);
+      return network === undefined ? undefined : networkDocument(network, containers.values());
+    };
+    return this.#answer(answer, { delayMs: faults.inspectDelayMs, signal });
+  }
+
+  async info({ signal }: Options): Promise<unknown> {
+    const { securityOptions } = this.#engine;
+    return this.#answer(() => ({ ID: 'x', SecurityOptions: securityOptions }), { delayMs: 0, signal });
+  }
+
   /** Answers as the engine's state has it: what is asked now is shown now and arrives after the delay. */
   async #answer(
     read: () => unknown,
@@ -63,7 +77,7 @@ export class SimDockerClient implements DockerClient {
     signal.throwIfAborted();
     switch (this.#engine.faults.answers) {
       case 'refused':
-        throw new Error('connect ECONNREFUSED /var/run/docker.sock');
+        throw new Error('/var/run/docker.sock: nobody listens there');
       case 'error':
         throw new DockerAnswerError(500, '(HTTP code 500) server error - layer does not exist');
       case 'garbage':

@@ -16,6 +16,8 @@ import type { Random } from '../../src/ports/random.ts';
 export class SimEngine {
   readonly faults: EngineFaults = { ...NO_FAULTS };
   readonly shape: ApiShape;
+  /** As in `GET /info`, e.g. `name=seccomp,profile=default`. */
+  securityOptions: readonly string[] = ['name=seccomp,profile=default'];
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #containers = new Map<string, SimContainer>();

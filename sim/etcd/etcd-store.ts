@@ -1,5 +1,6 @@
-import { etcdErrorOf } from '../../src/adapters/etcd/etcd-failure.ts';
-import type { EtcdError, EtcdEvent, EtcdKeyValue } from '../../src/adapters/etcd/etcd-client.ts';
+import { wireErrorOf } from '../../src/adapters/etcd/etcd-failure.ts';
+import type { EtcdEvent, EtcdKeyValue } from '../../src/adapters/etcd/etcd-client.ts';
+import type { EtcdWireError } from '../../src/adapters/etcd/etcd-wire.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 
 /** How the store answers: `silent` takes requests and says nothing; `no-quorum` has no leader. */
@@ -17,7 +18,7 @@ export interface EtcdRecord {
 /** Whoever follows the store; marked when there may be something new, cut when its stream breaks. */
 export interface EtcdFollower {
   mark(): void;
-  cut(error: EtcdError): void;
+  cut(error: EtcdWireError): void;
 }
 
 /**
@@ -168,6 +169,6 @@ export class EtcdStore {
 }
 
 /** The error that the client makes of what etcd3 throws. Pure. */
-export function failure(kind: string, message: string): EtcdError {
-  return etcdErrorOf({ kind, message, cause: undefined }, ['sim']);
+export function failure(kind: string, message: string): EtcdWireError {
+  return wireErrorOf({ kind, message, cause: undefined });
 }

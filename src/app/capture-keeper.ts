@@ -1,10 +1,13 @@
 import { RedirectorError } from '../ports/redirector.ts';
+import { captureInWords, captureOf } from './capture-plan.ts';
 import { Runner } from './runner.ts';
+import type { Binding } from '../domain/binding.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { Random } from '../ports/random.ts';
 import type { Capture, Redirector } from '../ports/redirector.ts';
+import type { CapturePlan } from './capture-plan.ts';
 
 /** Rules are looked at this often, so that wiped ones are back within 5 s [C4]. */
 const CAPTURE_PACE = { minIntervalMs: 100, retry: { baseMs: 500, capMs: 4_000 }, maxIntervalMs: 3_000 };
@@ -22,30 +25,40 @@ export interface CaptureKeeperDependencies {
 }
 
 /**
- * Keeps the rules of the capture mode as they should be: follows the interfaces that providers tell of, puts
- * back what was wiped, and removes everything at stop.
+ * Keeps the rules of the capture mode as they should be: follows the interfaces that providers tell of and,
+ * where rules depend on them, the bindings; puts back what was wiped, and removes everything at stop.
  */
 export class CaptureKeeper {
   readonly #dependencies: CaptureKeeperDependencies;
-  readonly #base: Omit<Capture, 'interfaces'>;
+  readonly #plan: CapturePlan;
   readonly #runner: Runner;
   #interfaces: readonly string[] | undefined;
-  /** The interfaces last written for; a write for the same ones means that somebody wiped the rules. */
-  #writtenFor: readonly string[] | undefined;
+  #bindings: readonly Binding[] = [];
+  #wanted: Capture | undefined;
+  /** What was last written; a write of the same means that somebody wiped the rules. */
+  #written: Capture | undefined;
+  /** What was last said to be captured. */
+  #said: string | undefined;
   #failing = false;
   #hopeless = false;
 
-  constructor(dependencies: CaptureKeeperDependencies, base: Omit<Capture, 'interfaces'>) {
+  constructor(dependencies: CaptureKeeperDependencies, plan: CapturePlan) {
     this.#dependencies = dependencies;
-    this.#base = base;
+    this.#plan = plan;
     this.#runner = new Runner(dependencies, CAPTURE_PACE);
+    this.#want();
   }
 
-  /** Says through which interfaces consumers' traffic arrives. Nothing is captured before the first call. */
+  /** Says through which interfaces consumers' traffic arrives; `--dnat` captures nothing before. */
   setInterfaces(interfaces: readonly string[]): void {
-    if (this.#interfaces?.join(' ') === interfaces.join(' ')) return;
     this.#interfaces = interfaces;
-    this.#runner.mark();
+    this.#want();
+  }
+
+  /** Says what is bound; of consequence with `--unbound=pass` and for consumers on the host's own network. */
+  setBindings(bindings: Iterable<Binding>): void {
+    this.#bindings = [...bindings];
+    this.#want();
   }
 
   /**
@@ -60,7 +73,7 @@ export class CaptureKeeper {
       signal: options.signal,
       onFailure: (error) => {
         metrics.syncFailed();
-        if (this.#writtenFor === undefined && cannotEverWork(error)) {
+        if (this.#written === undefined && cannotEverWork(error)) {
           this.#hopeless = true;
           throw error;
         }
@@ -92,36 +105,44 @@ export class CaptureKeeper {
     }
   }
 
+  /** What is equal keeps its identity, so that a write of it is told from a change. */
+  #want(): void {
+    const wanted = captureOf(this.#plan, { interfaces: this.#interfaces, bindings: this.#bindings });
+    if (wanted === undefined || JSON.stringify(wanted) === JSON.stringify(this.#wanted)) return;
+    this.#wanted = wanted;
+    this.#runner.mark();
+  }
+
   async #ensure(signal: AbortSignal): Promise<void> {
     // Read once: others may be told of while these are written.
-    const interfaces = this.#interfaces;
-    if (interfaces === undefined) return;
+    const wanted = this.#wanted;
+    if (wanted === undefined) return;
     const { log, redirector } = this.#dependencies;
-    const wrote = await redirector.ensure({ ...this.#base, interfaces }, { signal });
+    const wrote = await redirector.ensure(wanted, { signal });
     if (this.#failing) log.info('the rules can be written again');
-    this.#tell(interfaces, wrote);
+    this.#tell(wanted, wrote);
     this.#failing = false;
-    this.#writtenFor = interfaces;
+    this.#written = wanted;
   }
 
   /** Says what is captured now, when it is not what was said last. */
-  #tell(interfaces: readonly string[], wrote: boolean): void {
+  #tell(wanted: Capture, wrote: boolean): void {
     const { log } = this.#dependencies;
-    const virtualIps = this.#base.virtualIps.join(', ');
-    const where = `traffic for ${virtualIps} from ${interfaces.join(', ')}`;
-    if (interfaces.length === 0) {
-      if (wrote || this.#writtenFor !== interfaces) {
+    const what = captureInWords(wanted);
+    if (what === undefined) {
+      if (this.#said !== '') {
         log.info(
-          `nothing is captured for ${virtualIps}: no Docker bridge is known from which it could be dialled`,
+          `nothing is captured for ${wanted.virtualIps.join(', ')}: ` +
+            'no Docker bridge is known from which it could be dialled',
         );
       }
-    } else if (wrote && this.#writtenFor === interfaces) {
-      log.warn(`the rules were missing or different; put back: ${where}`);
-    } else if (wrote) {
-      log.info(`capturing ${where}`);
-    } else if (this.#writtenFor === undefined) {
-      log.info(`capturing ${where} by the rules that an earlier run left`);
+    } else if (wrote && this.#written === wanted) {
+      log.warn(`the rules were missing or different; put back: ${what}`);
+    } else if (this.#said !== what) {
+      const found = wrote || this.#written !== undefined ? '' : ' by the rules that an earlier run left';
+      log.info(`capturing ${what}${found}`);
     }
+    this.#said = what ?? '';
   }
 }
 

@@ -35,6 +35,8 @@ export interface DaemonOptions {
   readonly defaults: RoutingDefaults;
   readonly maxBindings: number;
   readonly lossHoldMs: number;
+  /** How long a discovery without an answer yet keeps a later one from serving. */
+  readonly unknownWaitMs: number;
   /** How long open connections may take to end at stop [C9]. */
   readonly drainMs: number;
   /** Ends with {@link SourceUnreachable} when a provider or discovery is away at start; later it waits. */
@@ -73,6 +75,7 @@ export class Daemon {
     this.#failure.promise.catch(() => undefined);
     this.#services = new ServiceSet(dependencies, {
       lossHoldMs: options.lossHoldMs,
+      unknownWaitMs: options.unknownWaitMs,
       onChange: () => {
         this.#runner.mark();
       },
@@ -144,7 +147,10 @@ export class Daemon {
       // [C10].
       const leftMs = Math.max(0, drainedAtMs - this.#dependencies.clock.monotonicMs());
       const cut = await proxier.drain(leftMs, { signal: options.abort });
-      if (cut > 0) log.warn(`${cut} open connections were cut after the drain (--drain)`);
+      if (cut > 0) {
+        const what = cut === 1 ? '1 open connection was cut' : `${cut} open connections were cut`;
+        log.warn(`${what} ${options.abort.aborted ? 'at once' : 'after the drain (--drain)'}`);
+      }
       ending.abort();
       await Promise.allSettled(work);
       await this.#services.close();
@@ -156,7 +162,8 @@ export class Daemon {
     let away = false;
     for await (const item of provider.watch({ signal })) {
       if (item.kind === 'unreachable') {
-        log.warn(`${provider.name} cannot be asked (${item.reason}); what it told stays, trying again`);
+        const kept = this.#unanswered.has(provider.name) ? 'nothing is bound yet' : 'what it told stays';
+        log.warn(`${provider.name} cannot be asked (${item.reason}); ${kept}, trying again`);
         away = true;
         this.#failFast(
           this.#unanswered.has(provider.name),
@@ -217,6 +224,7 @@ export class Daemon {
     const snapshotOf = this.#services.snapshotOf.bind(this.#services);
     this.#table = computeRoutes(this.#table.version + 1, this.#bindings, snapshotOf, defaults);
     await this.#dependencies.proxier.sync(this.#table);
+    this.#dependencies.capture?.setBindings(this.#bindings.values());
     if (this.#isFailing) this.#dependencies.log.info('the proxier takes the routes again');
     this.#isFailing = false;
   }

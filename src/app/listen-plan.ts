@@ -1,4 +1,4 @@
-import { familyOf, parseIpAddress } from '../domain/address.ts';
+import { familyOf, isLoopback, parseIpAddress, unspecified } from '../domain/address.ts';
 import type { IpAddress, Port, SocketAddress } from '../domain/address.ts';
 import type { ListenPlan } from './listener-set.ts';
 
@@ -8,12 +8,14 @@ export interface HostAddresses {
   addressesOf(interfaceName: string): readonly IpAddress[];
   /** Whether an address is one of this host's. */
   isLocal(address: IpAddress): boolean;
+  /** All addresses of this host's interfaces, but for link-local IPv6 ones. */
+  all(): readonly IpAddress[];
 }
 
 /** What the operator chose of it [C3, C4]. */
 export interface ListenChoice {
   readonly capture:
-    | { readonly kind: 'none' | 'dnat' }
+    | { readonly kind: 'none' | 'dnat' | 'redirect' }
     | { readonly kind: 'listen'; readonly address: IpAddress; readonly offset: number };
   /** The addresses consumers dial; needed with `dnat` only. */
   readonly virtualIps: readonly IpAddress[];
@@ -28,9 +30,10 @@ export class HostAddressError extends Error {
 
 /**
  * Tells where to listen [C3, C4]. With `--dnat` at the virtual IP itself, so that the host's other addresses
- * stay as they are, or at the interface's address where the virtual IP is not one of this host. With no
- * capture mode at loopback and the interface's IPv4 addresses: that is where a REDIRECT rule of the
- * operator's leads (OUTPUT and PREROUTING).
+ * stay as they are, or at the interface's address where the virtual IP is not one of this host. With
+ * `--redirect` at all addresses of the network namespace: a listener at `::` takes IPv4, too. With no capture
+ * mode at loopback and the interface's IPv4 addresses: that is where a REDIRECT rule of the operator's leads
+ * (OUTPUT and PREROUTING).
  *
  * @throws {HostAddressError} The interface is needed and has no address of the family.
  */
@@ -44,6 +47,8 @@ export function listenPlan(host: HostAddresses, choice: ListenChoice): ListenPla
         kind: 'captured',
         at: choice.virtualIps.map((virtualIp) => listenerFor(host, virtualIp, choice)),
       };
+    case 'redirect':
+      return { kind: 'captured', at: [{ address: unspecified(hasIpv6(host) ? 6 : 4), port }] };
     case 'none': {
       const own = host.addressesOf(choice.interface).filter((address) => familyOf(address) === 4);
       const loopback = parseIpAddress('127.0.0.1');
@@ -51,6 +56,11 @@ export function listenPlan(host: HostAddresses, choice: ListenChoice): ListenPla
       return { kind: 'captured', at: [...addresses].map((address) => ({ address, port })) };
     }
   }
+}
+
+/** Whether this host has an IPv6 address to be reached at. */
+function hasIpv6(host: HostAddresses): boolean {
+  return host.all().some((address) => familyOf(address) === 6 && !isLoopback(address));
 }
 
 /** @throws {HostAddressError} The interface does not exist or has no address. */

@@ -1,4 +1,4 @@
-import { formatSocketAddress, parsePort } from '../domain/address.ts';
+import { formatSocketAddress, isUnspecified, parsePort } from '../domain/address.ts';
 import { ListenError } from '../ports/listener.ts';
 import type { IpAddress, Port, SocketAddress } from '../domain/address.ts';
 import type { RoutingTable } from '../domain/routing-table.ts';
@@ -17,6 +17,15 @@ export type ListenPlan =
   /** At one plain listener per bound port, `offset` above it; no rule, no privilege (`--listen`). */
   | { readonly kind: 'direct'; readonly address: IpAddress; readonly offset: number };
 
+/** What a listener set works with. */
+export interface ListenerSetDependencies {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly listener: Listener;
+  /** Whether an address is one of this host's: a listener at all addresses is at each of them. */
+  readonly isLocal: (address: IpAddress) => boolean;
+}
+
 /** Told of each accepted connection and where its consumer meant to go, if that is known. */
 export type OnAccepted = (connection: AcceptedConnection, destination: SocketAddress | undefined) => void;
 
@@ -24,7 +33,7 @@ export type OnAccepted = (connection: AcceptedConnection, destination: SocketAdd
  * The open listeners of the userspace proxier: the fixed ones, or one per distinct port of the table.
  */
 export class ListenerSet {
-  readonly #dependencies: { readonly clock: Clock; readonly log: Log; readonly listener: Listener };
+  readonly #dependencies: ListenerSetDependencies;
   readonly #plan: ListenPlan;
   readonly #onAccepted: OnAccepted;
   readonly #open = new Map<string, Listening>();
@@ -34,11 +43,7 @@ export class ListenerSet {
   #closed = false;
   #turn: Promise<void> = Promise.resolve();
 
-  constructor(
-    dependencies: { readonly clock: Clock; readonly log: Log; readonly listener: Listener },
-    plan: ListenPlan,
-    onAccepted: OnAccepted,
-  ) {
+  constructor(dependencies: ListenerSetDependencies, plan: ListenPlan, onAccepted: OnAccepted) {
     this.#dependencies = dependencies;
     this.#plan = plan;
     this.#onAccepted = onAccepted;
@@ -62,8 +67,25 @@ export class ListenerSet {
 
   /** Whether an open listener of ours is at an address; O(1), asked before each dial. */
   has(at: SocketAddress): boolean {
-    if (this.#plan.kind === 'captured') return this.#open.has(formatSocketAddress(at));
-    return at.address === this.#plan.address && this.#open.has(String(at.port - this.#plan.offset));
+    switch (this.#plan.kind) {
+      case 'captured':
+        return this.#plan.at.some(
+          (own) =>
+            own.port === at.port &&
+            this.#open.has(formatSocketAddress(own)) &&
+            this.#isAt(own.address, at.address),
+        );
+      case 'direct': {
+        const { address, offset } = this.#plan;
+        return this.#open.has(String(at.port - offset)) && this.#isAt(address, at.address);
+      }
+    }
+  }
+
+  /** Whether a listener at our address answers at another, too. */
+  #isAt(own: IpAddress, address: IpAddress): boolean {
+    if (own === address) return true;
+    return isUnspecified(own) && this.#dependencies.isLocal(address);
   }
 
   /** Opens a listener for each port that is newly bound and closes those of ports that no longer are. */

@@ -2,12 +2,14 @@ import { poolKeyOf } from '../domain/pool-key.ts';
 import { RoutingTable } from '../domain/routing-table.ts';
 import type { Balance } from '../domain/balance.ts';
 import type { Binding, BindingId } from '../domain/binding.ts';
+import type { DiscoveryChoice } from '../domain/discovery-choice.ts';
 import type { PoolId, PoolKey } from '../domain/pool-key.ts';
 import type { PoolSnapshot, Route } from '../domain/route.ts';
 
 /** Where descriptors go that name neither discovery nor policy. */
 export interface RoutingDefaults {
-  readonly discovery: string;
+  /** All, in order. */
+  readonly discoveries: readonly DiscoveryChoice[];
   readonly balance: Balance;
 }
 

@@ -2,14 +2,18 @@ import { diff } from '../domain/change.ts';
 import { formatSocketAddress } from '../domain/address.ts';
 import { formatProblem } from '../domain/result.ts';
 import { sameEndpoint } from '../domain/endpoint.ts';
+import type { EndpointMemory } from './endpoint-memory.ts';
 import type { Change } from '../domain/change.ts';
-import type { Endpoint, EndpointId } from '../domain/endpoint.ts';
+import type { EndpointId, ToldEndpoint } from '../domain/endpoint.ts';
 import type { Problem } from '../domain/result.ts';
 import type { ServiceName } from '../domain/service-name.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Discovery, DiscoveryItem } from '../ports/discovery.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
+
+/** How long a source may be silent at start before what an earlier run knew is served. */
+const RECALL_AFTER_MS = 1_000;
 
 /** How the source of a service answers; what was known is kept in every state. */
 export type SourceStatus = 'pending' | 'answering' | 'unreachable' | 'forbidden';
@@ -20,7 +24,12 @@ export interface ServiceWatchDependencies {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly discovery: Discovery;
+  /** What an earlier run knew; undefined where nothing is kept. */
+  readonly memory: Memory | undefined;
 }
+
+/** What a service watch asks of an {@link EndpointMemory}. */
+export type Memory = Pick<EndpointMemory, 'recall' | 'note'>;
 
 /**
  * The one watch of a service, however many pools and bindings use it. It keeps the last known good endpoints
@@ -33,7 +42,7 @@ export class ServiceWatch {
   readonly #onChange: () => void;
   /** Endpoints missing from an answer that proves nothing [C7], each with the cancellation of its hold. */
   readonly #suspected = new Map<EndpointId, () => void>();
-  #endpoints: ReadonlyMap<EndpointId, Endpoint> | undefined;
+  #endpoints: ReadonlyMap<EndpointId, ToldEndpoint> | undefined;
   #status: SourceStatus = 'pending';
 
   /**
@@ -50,7 +59,7 @@ export class ServiceWatch {
   }
 
   /** The endpoints by id; undefined while nothing was heard yet (unknown is not empty). */
-  get endpoints(): ReadonlyMap<EndpointId, Endpoint> | undefined {
+  get endpoints(): ReadonlyMap<EndpointId, ToldEndpoint> | undefined {
     return this.#endpoints;
   }
 
@@ -65,9 +74,11 @@ export class ServiceWatch {
 
   /** Watches until aborted; resolves then, with every hold released. */
   async run(options: { readonly signal: AbortSignal }): Promise<void> {
+    const cancelRecall = this.#recallLater();
     try {
       for await (const item of this.#dependencies.discovery.watch(this.service, options)) this.#take(item);
     } finally {
+      cancelRecall();
       for (const cancel of this.#suspected.values()) cancel();
       this.#suspected.clear();
     }
@@ -86,10 +97,12 @@ export class ServiceWatch {
       case 'unreachable':
       case 'forbidden':
         this.#dependencies.metrics.discoveryFailed();
+        this.#recall('cannot tell');
         this.#reportOutage(item.kind, item.reason);
         this.#setStatus(item.kind);
         break;
     }
+    this.#remember();
     this.#onChange();
   }
 
@@ -97,8 +110,8 @@ export class ServiceWatch {
     this.#reportProblems(item.problems);
     const next = new Map(item.endpoints.map((endpoint) => [endpoint.id, endpoint]));
     for (const id of next.keys()) this.#trust(id);
-    const changes = diff(this.#endpoints ?? new Map<EndpointId, Endpoint>(), next, sameEndpoint);
-    const believed: Change<EndpointId, Endpoint>[] = [];
+    const changes = diff(this.#endpoints ?? new Map<EndpointId, ToldEndpoint>(), next, sameEndpoint);
+    const believed: Change<EndpointId, ToldEndpoint>[] = [];
     for (const change of changes) {
       if (change.kind === 'remove' && item.evidence === 'hearsay') this.#suspect(change.id);
       else believed.push(change);
@@ -109,8 +122,38 @@ export class ServiceWatch {
     else this.#apply(believed, item.revision);
   }
 
+  /** @returns The cancellation. */
+  #recallLater(): () => void {
+    const { clock, discovery, memory } = this.#dependencies;
+    if (memory?.recall(discovery.name, this.service) === undefined) return () => undefined;
+    return clock.schedule(RECALL_AFTER_MS, () => {
+      if (this.#recall('does not answer yet')) this.#onChange();
+    });
+  }
+
+  /** Serves what an earlier run knew, if nothing is known yet; says how old that is. */
+  #recall(why: string): boolean {
+    if (this.#endpoints !== undefined) return false;
+    const { clock, discovery, log, memory } = this.#dependencies;
+    const remembered = memory?.recall(discovery.name, this.service);
+    if (remembered === undefined) return false;
+    this.#endpoints = new Map(remembered.endpoints.map((endpoint) => [endpoint.id, endpoint]));
+    const age = formatAge(clock.wallMs() - remembered.knownAtMs);
+    log.warn(
+      `service ${this.service}: ${discovery.name} ${why}; serving ${count(this.#endpoints.size)} ` +
+        `that an earlier run knew ${age} ago`,
+    );
+    return true;
+  }
+
+  #remember(): void {
+    if (this.#status !== 'answering' || this.#endpoints === undefined) return;
+    const { discovery, memory } = this.#dependencies;
+    memory?.note(discovery.name, this.service, this.#endpoints.values());
+  }
+
   /** The first answer: one line for the whole service. */
-  #learn(endpoints: ReadonlyMap<EndpointId, Endpoint>, revision: string): void {
+  #learn(endpoints: ReadonlyMap<EndpointId, ToldEndpoint>, revision: string): void {
     this.#endpoints = endpoints;
     const { log, discovery } = this.#dependencies;
     const list = [...endpoints.values()].map(formatSocketAddress).slice(0, 5).join(', ');
@@ -120,7 +163,7 @@ export class ServiceWatch {
     log.info(`service ${this.service} ${found}`, { discovery: discovery.name, revision });
   }
 
-  #apply(changes: readonly Change<EndpointId, Endpoint>[], revision: string): void {
+  #apply(changes: readonly Change<EndpointId, ToldEndpoint>[], revision: string): void {
     const next = new Map(this.#endpoints);
     const { log, discovery } = this.#dependencies;
     for (const change of changes) {
@@ -189,4 +232,15 @@ export class ServiceWatch {
 
 function count(endpoints: number): string {
   return endpoints === 1 ? '1 endpoint' : `${endpoints} endpoints`;
+}
+
+/** An age for people, in its largest unit that is at least 2. */
+function formatAge(ms: number): string {
+  const units = [
+    { name: 'days', ms: 86_400_000 },
+    { name: 'hours', ms: 3_600_000 },
+    { name: 'minutes', ms: 60_000 },
+  ] as const;
+  const unit = units.find((each) => ms >= 2 * each.ms) ?? { name: 'seconds', ms: 1_000 };
+  return `${Math.max(0, Math.round(ms / unit.ms))} ${unit.name}`;
 }

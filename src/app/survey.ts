@@ -1,16 +1,20 @@
 import { poolKeyOf } from '../domain/pool-key.ts';
+import { ResolveError } from '../ports/resolver.ts';
 import { createBalancer } from '../balancers/policies.ts';
 import { computeBindings } from './compute-bindings.ts';
 import { ConsumerSet } from './consumer-set.ts';
 import { Pool } from './pool.ts';
+import { hostNamesOf, resolveEndpoints } from './resolve-endpoints.ts';
 import { neededPools } from './routing.ts';
 import type { Binding } from '../domain/binding.ts';
-import type { Endpoint } from '../domain/endpoint.ts';
+import type { HostName, IpAddress } from '../domain/address.ts';
+import type { Endpoint, ToldEndpoint } from '../domain/endpoint.ts';
 import type { PoolId, PoolKey } from '../domain/pool-key.ts';
 import type { Problem } from '../domain/result.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Discovery, DiscoveryItem } from '../ports/discovery.ts';
 import type { Provider } from '../ports/provider.ts';
+import type { Resolver } from '../ports/resolver.ts';
 import type { RoutingDefaults } from './routing.ts';
 
 /** What a service's discovery answered within the time limit. */
@@ -32,6 +36,7 @@ export interface SurveyDependencies {
   readonly clock: Clock;
   readonly providers: readonly Provider[];
   readonly discoveries: ReadonlyMap<string, Discovery>;
+  readonly resolver: Resolver;
 }
 
 /**
@@ -67,15 +72,20 @@ export async function survey(
   const findings = new Map<PoolId, ServiceFinding>();
   await Promise.all(
     [...neededPools(computed.bindings.values(), defaults).values()].map(async (key) => {
-      const open = (watch: { readonly signal: AbortSignal }): AsyncIterable<DiscoveryItem> =>
-        discoveryOf(discoveries, key).watch(key.service, watch);
-      const answer = await firstSnapshot(clock, open, { timeoutMs, signal });
-      if (answer.ok && answer.item.kind === 'snapshot') {
-        problems.push(...answer.item.problems);
-        findings.set(key.id, { kind: 'known', endpoints: membersOf(key, answer.item.endpoints) });
-      } else if (!answer.ok && answer.trouble !== undefined) {
-        findings.set(key.id, answer.trouble);
-      }
+      const answers = await Promise.all(
+        key.discoveries.map(async (name) => {
+          const discovery = discoveryOf(discoveries, name);
+          const open = (watch: { readonly signal: AbortSignal }): AsyncIterable<DiscoveryItem> =>
+            discovery.watch(key.service, watch);
+          return firstSnapshot(clock, open, { timeoutMs, signal });
+        }),
+      );
+      const names = hostNamesOf(answers.flatMap(endpointsOf));
+      const known = await resolveNames(dependencies, names, { problems, signal });
+      findings.set(
+        key.id,
+        findingOf(key, answers, (name) => known.get(name), problems),
+      );
     }),
   );
   const bindings = [...computed.bindings.values()].map((binding) => {
@@ -86,15 +96,64 @@ export async function survey(
 }
 
 /** The endpoints that a pool of this key would have. */
-function membersOf(key: PoolKey, endpoints: readonly Endpoint[]): readonly Endpoint[] {
+function membersOf(
+  key: PoolKey,
+  told: readonly ToldEndpoint[],
+  addressesOf: AddressesOf,
+): readonly Endpoint[] {
   const pool = new Pool(createBalancer(key.balance), key);
-  pool.update(endpoints);
+  pool.update(resolveEndpoints(told, addressesOf) ?? []);
   return pool.snapshot.state === 'known' ? pool.snapshot.endpoints : [];
 }
 
-function discoveryOf(discoveries: ReadonlyMap<string, Discovery>, key: PoolKey): Discovery {
-  const discovery = discoveries.get(key.discovery);
-  if (discovery === undefined) throw new Error(`no discovery is called ${key.discovery}`);
+type AddressesOf = (name: HostName) => readonly IpAddress[] | undefined;
+
+/** Asks once for the addresses of each name; one without any is a problem. */
+async function resolveNames(
+  dependencies: Pick<SurveyDependencies, 'resolver'>,
+  names: ReadonlySet<HostName>,
+  options: { readonly problems: Problem[]; readonly signal: AbortSignal },
+): Promise<ReadonlyMap<HostName, readonly IpAddress[]>> {
+  const { problems, signal } = options;
+  const known = new Map<HostName, readonly IpAddress[]>();
+  for (const name of names) {
+    try {
+      known.set(name, await dependencies.resolver.resolve(name, { signal }));
+    } catch (error) {
+      if (!(error instanceof ResolveError)) throw error;
+      problems.push({ place: `host name ${name}`, message: `cannot be resolved: ${error.message}` });
+    }
+  }
+  return known;
+}
+
+function endpointsOf(answer: Answer<DiscoveryItem>): readonly ToldEndpoint[] {
+  return answer.ok && answer.item.kind === 'snapshot' ? answer.item.endpoints : [];
+}
+
+/** What the first answer with endpoints says; else the first trouble; else that there are none. */
+function findingOf(
+  key: PoolKey,
+  answers: readonly Answer<DiscoveryItem>[],
+  addressesOf: AddressesOf,
+  problems: Problem[],
+): ServiceFinding {
+  const found = answers.map((answer): ServiceFinding => {
+    if (!answer.ok) return answer.trouble ?? { kind: 'unknown' };
+    if (answer.item.kind !== 'snapshot') return { kind: 'unknown' };
+    problems.push(...answer.item.problems);
+    return { kind: 'known', endpoints: membersOf(key, answer.item.endpoints, addressesOf) };
+  });
+  return (
+    found.find((finding) => finding.kind === 'known' && finding.endpoints.length > 0) ??
+    found.find(({ kind }) => kind !== 'known') ??
+    found[0] ?? { kind: 'unknown' }
+  );
+}
+
+function discoveryOf(discoveries: ReadonlyMap<string, Discovery>, name: string): Discovery {
+  const discovery = discoveries.get(name);
+  if (discovery === undefined) throw new Error(`no discovery is called ${name}`);
   return discovery;
 }
 

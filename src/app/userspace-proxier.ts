@@ -11,11 +11,12 @@ import type { Proxier } from '../ports/proxier.ts';
 import type { Relay } from '../ports/relay.ts';
 import type { LifeDependencies, LifeLimits } from './connection-life.ts';
 import type { DialDependencies } from './dial-endpoint.ts';
-import type { ListenPlan } from './listener-set.ts';
+import type { ListenPlan, ListenerSetDependencies } from './listener-set.ts';
 
 /** What the userspace proxier works with. */
 export interface UserspaceDependencies extends DialDependencies {
   readonly listener: Listener;
+  readonly isLocal: ListenerSetDependencies['isLocal'];
   readonly relay: Relay;
 }
 

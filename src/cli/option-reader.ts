@@ -39,8 +39,6 @@ export class OptionReader {
   readonly #environment: OptionSources['environment'];
   readonly #config: ConfigValues;
   readonly #problems: Problem[] = [];
-  /** Whether nothing of the config file can be used: then what is absent may well stand in it. */
-  readonly configIsLost: boolean;
 
   constructor(sources: OptionSources) {
     this.#environment = sources.environment;
@@ -53,8 +51,6 @@ export class OptionReader {
     const config = text === undefined ? undefined : parseConfigFile(text, path);
     this.#problems.push(...(config?.problems ?? []));
     this.#config = config?.values ?? new Map<string, never>();
-    const isUnread = sources.config !== undefined && text === undefined;
-    this.configIsLost = isUnread || (config?.values.size === 0 && config.problems.length > 0);
   }
 
   /** What is wrong so far, in the order it was met. */

@@ -1,4 +1,4 @@
-import { parseIpAddress, parsePort } from '../domain/address.ts';
+import { isUnicast, isUnspecified, parseIpAddress, parsePort } from '../domain/address.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { printable } from '../domain/printable.ts';
 import { suggestion } from './nearest-name.ts';
@@ -135,7 +135,8 @@ export function dialledAddress(): ValueKind<IpAddress> {
     read(written) {
       const value = parseIpAddress(written);
       if (value === undefined) return wrong(written, 'not an IPv4 or IPv6 address');
-      return isAny(value) ? wrong(written, 'not an address that a consumer can dial') : right(value);
+      if (isUnicast(value)) return right(value);
+      return wrong(written, 'not an address that an interface can have and a container can dial');
     },
   };
 }
@@ -148,7 +149,7 @@ export function consumerAddress(): ValueKind<IpAddress | '*'> {
     read(written) {
       if (written === '*') return right(written);
       const value = parseIpAddress(written);
-      if (value === undefined || isAny(value)) return wrong(written, "neither an address nor '*'");
+      if (value === undefined || isUnspecified(value)) return wrong(written, "neither an address nor '*'");
       return right(value);
     },
   };
@@ -182,8 +183,4 @@ function right<T>(value: T): Reading<T> {
 
 function wrong(written: string, what: string): { readonly ok: false; readonly faults: readonly Fault[] } {
   return { ok: false, faults: [{ message: `'${printable(written)}' is ${what}` }] };
-}
-
-function isAny(address: IpAddress): boolean {
-  return address === '0.0.0.0' || address === '::';
 }

@@ -97,7 +97,7 @@ export const OPTIONS = {
   discovery: row('discovery', DISCOVERY, DISCOVERY_GROUP, {
     repeatable: true,
     defaults: ['consul://127.0.0.1:8500'],
-    help: 'etcd://HOST:PORT or file:PATH',
+    help: 'consul://HOST:PORT, etcd://HOST:PORT or file:PATH;\nof several the first that has endpoints',
   }),
   etcdCacert: row('etcd-cacert', text('PATH'), DISCOVERY_GROUP, {
     help: "PEM of the authority of etcd's certificate",
@@ -107,6 +107,14 @@ export const OPTIONS = {
   }),
   etcdKeycert: row('etcd-keycert', text('PATH'), DISCOVERY_GROUP, {
     help: 'PEM of the key of that certificate',
+  }),
+  filter: row('filter', toggle(), DISCOVERY_GROUP, {
+    defaults: ['true'],
+    help: 'of Consul only what passes its checks; false keeps\nwhat has a warning',
+  }),
+  discoverySockets: row('discovery-sockets', integer('COUNT', { min: 4, max: 10_000 }), DISCOVERY_GROUP, {
+    defaults: ['64'],
+    help: 'the most open questions to one server at once',
   }),
   resync: row('resync', duration({ minMs: SECOND_MS, maxMs: DAY_MS }), DISCOVERY_GROUP, {
     defaults: ['120'],
@@ -118,7 +126,7 @@ export const OPTIONS = {
   }),
   dnat: row('dnat', toggle(), CAPTURE, { help: 'on the host: lead here what containers dial' }),
   redirect: row('redirect', toggle(), CAPTURE, {
-    help: 'not available in this version',
+    help: 'in a container: lead what arrives there, and\nwhat its processes send to --virtual-ip, here',
   }),
   listen: row('listen', listenAddress(), CAPTURE, {
     help: 'listen at each bound port plus OFFSET\n(127.0.0.1+0)',
@@ -127,6 +135,10 @@ export const OPTIONS = {
     repeatable: true,
     environment: ['PROXY_IP'],
     help: 'what consumers dial, one per family\n(the address of docker0)',
+  }),
+  unbound: row('unbound', choice('WHAT', ['refuse', 'pass']), ADDRESSES, {
+    defaults: ['refuse'],
+    help: 'a port that its consumer did not bind: refuse it,\nor pass it to what the host has there',
   }),
   interface: row('interface', INTERFACE, ADDRESSES, {
     defaults: ['eth0'],
@@ -158,6 +170,17 @@ export const OPTIONS = {
     defaults: ['8'],
     help: 'how long open connections may last at stop',
   }),
+  conntrackMax: row('conntrack-max', integer('COUNT', { min: 1, max: 2 ** 31 - 1 }), RUNNING, {
+    environment: ['IPTABLES_TRACK_MAX_CONNECTIONS'],
+    help: 'the most connections the kernel tracks (as it is)',
+  }),
+  conntrackTimeout: row('conntrack-timeout', duration({ minMs: SECOND_MS, maxMs: 30 * DAY_MS }), RUNNING, {
+    environment: ['IPTABLES_TRACK_TIMEOUT'],
+    help: 'how long it tracks an idle one (as it is)',
+  }),
+  stateDir: row('state-dir', text('PATH'), RUNNING, {
+    help: 'keep the known endpoints there, for a start while\ndiscovery is away (nowhere)',
+  }),
   failFast: row('fail-fast', toggle(), RUNNING, {
     help: 'exit 1 when a source is away at start',
   }),
@@ -170,7 +193,6 @@ export const OPTIONS = {
     defaults: ['auto'],
     help: 'pretty, json, or by the terminal',
   }),
-  filter: row('filter', toggle(), ACCEPTED, { defaults: ['true'], help: 'healthy endpoints of Consul only' }),
   marathonPort: row('marathon-port', portNumber(), ACCEPTED, {
     defaults: ['10001'],
     help: 'where Marathon calls back',

@@ -1,30 +1,22 @@
 import { familyOf } from '../domain/address.ts';
-import { formatDiscoveryUrl } from './discovery-url.ts';
 import { OptionReader } from './option-reader.ts';
 import { OPTIONS } from './options.ts';
+import { resolveDiscoveries } from './resolve-discoveries.ts';
 import type { IpAddress, Port } from '../domain/address.ts';
 import type { Balance } from '../domain/balance.ts';
 import type { AnyAddress } from '../domain/consumer.ts';
 import type { Result } from '../domain/result.ts';
-import type { DiscoveryUrl, FileDiscovery, ServerDiscovery, TlsFiles } from './discovery-url.ts';
 import type { DockerHost } from './docker-host.ts';
 import type { ListenAddress } from './option-value.ts';
 import type { OptionSources, Placed } from './option-reader.ts';
+import type { AvailableDiscovery } from './resolve-discoveries.ts';
 
-/** From this level of `-v` on the log tells everything, as the original's did. */
+/** From this level of `-v` on the log has details, as the original's had. */
 const DEBUG_LEVEL = 3;
 
 /** How traffic for the virtual IP gets to us [C4]. */
 export type CaptureChoice =
-  { readonly kind: 'none' } | { readonly kind: 'dnat' } | ({ readonly kind: 'listen' } & ListenAddress);
-
-/** A discovery that asks etcd over its v3 API. */
-export interface EtcdDiscovery extends ServerDiscovery {
-  readonly scheme: 'etcd';
-}
-
-/** What this version can ask. */
-export type AvailableDiscovery = EtcdDiscovery | FileDiscovery;
+  { readonly kind: 'none' | 'dnat' | 'redirect' } | ({ readonly kind: 'listen' } & ListenAddress);
 
 /** How the log is written. */
 export interface LogOptions {
@@ -41,20 +33,32 @@ export interface Options extends LogOptions {
   readonly services: { readonly text: string; readonly place: string };
   /** Whom static services serve; empty leaves it to the address of `interface`. */
   readonly consumers: readonly (IpAddress | AnyAddress)[];
-  readonly discovery: AvailableDiscovery;
+  /** In order; at least one, each with a name of its own. */
+  readonly discoveries: readonly AvailableDiscovery[];
   readonly capture: CaptureChoice;
   /** At most one of each family; empty leaves it to Docker's default bridge [C3]. */
   readonly virtualIps: readonly IpAddress[];
+  /** What becomes of ports that nobody bound [C3]. */
+  readonly unbound: 'refuse' | 'pass';
   readonly interface: string;
   readonly port: Port;
   readonly balance: Balance;
   readonly maxConnections: number;
   readonly maxBindings: number;
+  /** Whether endpoints with a warning are left out, as failing ones always are. */
+  readonly filter: boolean;
+  readonly discoverySockets: number;
   readonly resyncMs: number;
   readonly lossHoldMs: number;
   readonly unknownWaitMs: number;
   readonly halfCloseTimeoutMs: number;
   readonly drainMs: number;
+  /** The most flows the kernel shall track; undefined leaves it. */
+  readonly conntrackMax: number | undefined;
+  /** How long it shall track an established flow without a packet; undefined leaves it. */
+  readonly conntrackTimeoutMs: number | undefined;
+  /** Where the known endpoints are kept; undefined for nowhere. */
+  readonly stateDir: string | undefined;
   readonly failFast: boolean;
 }
 
@@ -67,11 +71,11 @@ export interface Options extends LogOptions {
  */
 export function resolveOptions(sources: OptionSources): Result<Options> {
   const reader = new OptionReader(sources);
-  const discovery = chooseDiscovery(reader);
+  const discoveries = resolveDiscoveries(reader);
   const capture = chooseCapture(reader);
   const rest = readRest(reader);
-  if (reader.problems.length > 0 || discovery === undefined) return { ok: false, problems: reader.problems };
-  return { ok: true, value: { ...rest, discovery, capture } };
+  if (reader.problems.length > 0) return { ok: false, problems: reader.problems };
+  return { ok: true, value: { ...rest, discoveries, capture } };
 }
 
 /**
@@ -102,7 +106,7 @@ export function configPath(sources: Omit<OptionSources, 'config'>): Placed<strin
   return new OptionReader({ ...sources, config: undefined }).optional(OPTIONS.config);
 }
 
-function readRest(reader: OptionReader): Omit<Options, 'discovery' | 'capture'> {
+function readRest(reader: OptionReader): Omit<Options, 'discoveries' | 'capture'> {
   const services = reader.optional(OPTIONS.services);
   const options = {
     provider: reader.one(OPTIONS.provider),
@@ -111,9 +115,12 @@ function readRest(reader: OptionReader): Omit<Options, 'discovery' | 'capture'> 
     services: { text: services?.value ?? '', place: services?.place ?? 'option --services' },
     consumers: reader.all(OPTIONS.consumer).map(({ value }) => value),
     maxBindings: reader.one(OPTIONS.maxBindings),
+    filter: reader.one(OPTIONS.filter),
+    discoverySockets: reader.one(OPTIONS.discoverySockets),
     resyncMs: reader.one(OPTIONS.resync),
     lossHoldMs: reader.one(OPTIONS.lossHold),
     virtualIps: chooseVirtualIps(reader),
+    unbound: reader.one(OPTIONS.unbound),
     interface: reader.one(OPTIONS.interface),
     port: reader.one(OPTIONS.port),
     balance: reader.one(OPTIONS.balance),
@@ -121,12 +128,15 @@ function readRest(reader: OptionReader): Omit<Options, 'discovery' | 'capture'> 
     maxConnections: reader.one(OPTIONS.maxConnections),
     halfCloseTimeoutMs: reader.one(OPTIONS.halfCloseTimeout),
     drainMs: reader.one(OPTIONS.drain),
+    conntrackMax: reader.optional(OPTIONS.conntrackMax)?.value,
+    conntrackTimeoutMs: reader.optional(OPTIONS.conntrackTimeout)?.value,
+    stateDir: reader.optional(OPTIONS.stateDir)?.value,
     failFast: reader.optional(OPTIONS.failFast)?.value ?? false,
     debug: reader.one(OPTIONS.v) >= DEBUG_LEVEL,
     logFormat: reader.one(OPTIONS.logFormat),
   };
   reader.all(OPTIONS.config);
-  for (const ignored of [OPTIONS.filter, OPTIONS.marathonPort, OPTIONS.logtostderr]) {
+  for (const ignored of [OPTIONS.marathonPort, OPTIONS.logtostderr]) {
     reader.all<unknown>(ignored);
   }
   return options;
@@ -156,53 +166,7 @@ function chooseCapture(reader: OptionReader): CaptureChoice {
     const message = 'only one capture mode can be chosen; keep one of them';
     reader.report({ place: places.join(', '), message });
   }
-  if (redirect?.value === true) {
-    const message = 'not available in this version; use --dnat on the host, or --listen';
-    reader.report({ place: redirect.place, message });
-  }
   if (dnat?.value === true) return { kind: 'dnat' };
+  if (redirect?.value === true) return { kind: 'redirect' };
   return listen?.value === undefined ? { kind: 'none' } : { kind: 'listen', ...listen.value };
-}
-
-/** One discovery of a kind this version has. */
-function chooseDiscovery(reader: OptionReader): AvailableDiscovery | undefined {
-  const files: TlsFiles = {
-    ca: reader.optional(OPTIONS.etcdCacert)?.value,
-    cert: reader.optional(OPTIONS.etcdCert)?.value,
-    key: reader.optional(OPTIONS.etcdKeycert)?.value,
-  };
-  if ((files.cert === undefined) !== (files.key === undefined)) {
-    const missing = files.cert === undefined ? OPTIONS.etcdCert.name : OPTIONS.etcdKeycert.name;
-    const other = files.cert === undefined ? OPTIONS.etcdKeycert.name : OPTIONS.etcdCert.name;
-    reader.report({ place: `option --${other}`, message: `--${missing} goes with it` });
-  }
-  const given = reader.all(OPTIONS.discovery);
-  if (given.length > 1) {
-    const message = 'several discoveries are not available in this version; give one';
-    reader.report({ place: given[1]?.place ?? '', message });
-  }
-  const available = given.flatMap(({ value, place, given: isGiven }): readonly AvailableDiscovery[] => {
-    if (value.scheme === 'file') return [value];
-    if (isEtcd(value)) return [withFiles(value, files)];
-    if (!isGiven && reader.configIsLost) return [];
-    const what = isGiven ? `${value.scheme}://` : `the default, ${formatDiscoveryUrl(value)},`;
-    const message = `${what} is not available in this version; use etcd://HOST:PORT or file:PATH`;
-    reader.report({ place, message });
-    return [];
-  });
-  return available[0];
-}
-
-function isEtcd(url: DiscoveryUrl): url is EtcdDiscovery {
-  return url.scheme === 'etcd';
-}
-
-/**
- * Fills in the `-etcd-*` options: defaults of every etcd URL [C7], which mean TLS, as they did in the
- * original. A certificate stays with its own key.
- */
-function withFiles(url: EtcdDiscovery, files: TlsFiles): EtcdDiscovery {
-  if (files.ca === undefined && files.cert === undefined && files.key === undefined) return url;
-  const pair = url.tls?.cert === undefined ? files : url.tls;
-  return { ...url, tls: { ca: url.tls?.ca ?? files.ca, cert: pair.cert, key: pair.key } };
 }

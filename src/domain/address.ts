@@ -7,6 +7,9 @@ const PORT_MAX = 65_535;
 /** An IPv4 or IPv6 address in its one canonical spelling, e.g. `172.17.0.1` or `fd00::1`. */
 export type IpAddress = string & { readonly __brand: 'IpAddress' };
 
+/** A host name in lower case, without a trailing dot, e.g. `db-1.example.net`; never an address. */
+export type HostName = string & { readonly __brand: 'HostName' };
+
 /** A TCP or UDP port, 1–65535. */
 export type Port = number & { readonly __brand: 'Port' };
 
@@ -19,6 +22,8 @@ export interface SocketAddress {
 export type Protocol = 'tcp' | 'udp';
 
 export type AddressFamily = 4 | 6;
+
+const UNSPECIFIED = { 4: '0.0.0.0' as IpAddress, 6: '::' as IpAddress } as const;
 
 /**
  * Reads an IPv4 or IPv6 address. An IPv4-mapped IPv6 address (`::ffff:10.0.0.1`) is that IPv4 address,
@@ -43,6 +48,29 @@ export function parseIpAddress(text: string): IpAddress | undefined {
   return canonical as IpAddress;
 }
 
+/** The longest host name and label in characters. See RFC 1035, section 2.3.4. */
+const HOST_NAME_LENGTH_MAX = 253;
+const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
+
+/**
+ * Reads a host name as it stands in data: labels of letters, digits, `-` and `_`, divided by dots; a trailing
+ * dot is dropped.
+ *
+ * @returns The name, or undefined if and only if it is none. A last label of digits only is none: such a text
+ *   is an address that somebody mistyped (`10.0.0.256`).
+ *
+ * Pure.
+ *
+ * @see RFC 1123 section 2.1; WHATWG URL on hosts that end in a number. `_` is no letter of host names, but
+ *   the names of services in container networks have it.
+ */
+export function parseHostName(text: string): HostName | undefined {
+  const name = text.toLowerCase().replace(/\.$/, '');
+  const labels = name.split('.');
+  if (name.length > HOST_NAME_LENGTH_MAX || !labels.every((label) => LABEL.test(label))) return undefined;
+  return /^\d+$/.test(labels.at(-1) ?? '') ? undefined : (name as HostName);
+}
+
 /**
  * Reads a port.
  *
@@ -57,9 +85,19 @@ export function parsePort(text: string | number): Port | undefined {
   return Number.isInteger(value) && value >= PORT_MIN && value <= PORT_MAX ? (value as Port) : undefined;
 }
 
+/** Reads an address or a host name, as data names a host; undefined if and only if it is neither. Pure. */
+export function parseHost(text: string): IpAddress | HostName | undefined {
+  return parseIpAddress(text) ?? parseHostName(text);
+}
+
 /** The family of a canonical address. Pure. */
 export function familyOf(address: IpAddress): AddressFamily {
   return address.includes(':') ? 6 : 4;
+}
+
+/** Whether a host is given by its address. Pure; a {@link HostName} never looks like one. */
+export function isIpAddress(host: IpAddress | HostName): host is IpAddress {
+  return host.includes(':') || /^[\d.]+$/.test(host);
 }
 
 /** Whether an address is of the loopback range (127.0.0.0/8 or ::1). Pure. */
@@ -75,27 +113,60 @@ export function isLinkLocal(address: IpAddress): boolean {
   return /^(?:fe[89ab]|169\.254\.)/.test(address);
 }
 
-/** Writes `10.0.0.1:80` or `[fd00::1]:80`. Pure; {@link parseSocketAddress} reads it back. */
-export function formatSocketAddress(at: SocketAddress): string {
-  return familyOf(at.address) === 6 ? `[${at.address}]:${at.port}` : `${at.address}:${at.port}`;
+/** Whether an address stands for all addresses of its family (0.0.0.0 or ::). Pure. */
+export function isUnspecified(address: IpAddress): boolean {
+  return address === UNSPECIFIED[4] || address === UNSPECIFIED[6];
+}
+
+/** The address that stands for all of a family, to listen at. Pure. */
+export function unspecified(family: AddressFamily): IpAddress {
+  return UNSPECIFIED[family];
 }
 
 /**
- * Reads `10.0.0.1:80` or `[fd00::1]:80`.
+ * Whether an interface can have an address and others can dial it: it is not unspecified, loopback,
+ * multicast (224.0.0.0/4, ff00::/8), broadcast, of `0.0.0.0/8`, or an IPv6 one of one link only. Pure.
+ */
+export function isUnicast(address: IpAddress): boolean {
+  if (isUnspecified(address) || isLoopback(address)) return false;
+  if (familyOf(address) === 6) return !address.startsWith('ff') && !isLinkLocal(address);
+  return !/^(?:0|22[4-9]|23[0-9])\.|^255\.255\.255\.255$/.test(address);
+}
+
+/** Writes `10.0.0.1:80`, `[fd00::1]:80` or `db-1:80`. Pure; {@link parseHostAndPort} reads it back. */
+export function formatSocketAddress(at: {
+  readonly address: IpAddress | HostName;
+  readonly port: Port;
+}): string {
+  return at.address.includes(':') ? `[${at.address}]:${at.port}` : `${at.address}:${at.port}`;
+}
+
+/**
+ * Reads `10.0.0.1:80`, `[fd00::1]:80` or `db-1:80`.
  *
- * @param text - An address, a colon and a port; an IPv6 address stands in brackets.
+ * @param text - A host, a colon and a port; an IPv6 address stands in brackets.
  * @returns The pair, or undefined if and only if either part is not valid.
  *
  * Pure.
  */
-export function parseSocketAddress(text: string): SocketAddress | undefined {
+export function parseHostAndPort(
+  text: string,
+): { readonly address: IpAddress | HostName; readonly port: Port } | undefined {
   const bracketed = /^\[([^\]]*)\]:([^:]*)$/.exec(text);
   const plain = /^([^:[\]]*):([^:]*)$/.exec(text);
   const match = bracketed ?? plain;
   if (match === null) return undefined;
-  const address = parseIpAddress(match[1] ?? '');
+  const address = parseHost(match[1] ?? '');
   const port = parsePort(match[2] ?? '');
   if (address === undefined || port === undefined) return undefined;
   if (bracketed !== null && !(match[1] ?? '').includes(':')) return undefined;
   return { address, port };
+}
+
+/** Reads `10.0.0.1:80` or `[fd00::1]:80`; undefined if and only if it is no address and port. Pure. */
+export function parseSocketAddress(text: string): SocketAddress | undefined {
+  const at = parseHostAndPort(text);
+  if (at === undefined) return undefined;
+  const { address, port } = at;
+  return isIpAddress(address) ? { address, port } : undefined;
 }

@@ -1,16 +1,15 @@
 import { parsePort } from './address.ts';
-import { parseBalance } from './balance.ts';
+import { readKeys } from './descriptor-keys.ts';
 import { parseServiceName, wildcardOffset } from './service-name.ts';
 import type { Port, Protocol } from './address.ts';
 import type { Balance } from './balance.ts';
+import type { DescriptorFault as Fault, DescriptorText } from './descriptor-keys.ts';
+import type { DiscoveryChoice } from './discovery-choice.ts';
 import type { Problem } from './result.ts';
 import type { ServiceName } from './service-name.ts';
 
 /** Bounds what one variable can make us read; a real descriptor has less than 200 characters. */
 const DESCRIPTOR_LENGTH_MAX = 4096;
-
-/** The keys this version understands after the port. */
-const KNOWN_KEYS = 'balance';
 
 /** The parsed request text `NAME[tags];PORT…` [C1]. */
 export interface Descriptor {
@@ -21,12 +20,14 @@ export interface Descriptor {
   readonly protocol: Protocol;
   /** Undefined leaves the choice to the daemon's default. */
   readonly balance: Balance | undefined;
+  /** The name of the discovery to ask; undefined leaves it to their order. */
+  readonly from: string | undefined;
 }
 
-/** What the chosen discovery and proxier can serve; what they cannot is a problem at its column. */
+/** What the chosen discoveries and proxier can serve; what they cannot is a problem at its column. */
 export interface DescriptorRules {
-  /** Whether `*` may stand for a path segment (etcd only). */
-  readonly wildcardService: boolean;
+  /** All there are, in order. */
+  readonly discoveries: readonly DiscoveryChoice[];
   /** Whether `/udp` can be carried (the nftables proxier only). */
   readonly udp: boolean;
 }
@@ -38,12 +39,6 @@ export interface DescriptorRules {
 export type ParsedDescriptor =
   | { readonly ok: true; readonly value: Descriptor; readonly problems: readonly Problem[] }
   | { readonly ok: false; readonly problems: readonly Problem[] };
-
-/** One descriptor of a list, with the 0-based offset at which it stands. */
-export interface DescriptorText {
-  readonly text: string;
-  readonly offset: number;
-}
 
 /**
  * Reads one descriptor [C1]: `service[tag,tag];port[/tcp|/udp][;key=value]…`.
@@ -72,13 +67,13 @@ export function parseDescriptor(
     faults.map((fault) => ({ place, column: start + fault.offset + 1, message: fault.message }));
 
   const head = readHead(trimmed);
-  const service = readService(head.service, rules);
   const [portField, ...keyFields] = splitFields(trimmed, head.end);
   const port = portField === undefined ? missingPort(trimmed, head) : readPort(portField, rules);
-  const keys = readKeys(keyFields);
+  const keys = readKeys(keyFields, rules.discoveries);
+  const service = readService(head.service, rules, keys.value.from);
 
-  const fatal = problemsOf([...service.faults, ...head.faults, ...port.faults]);
-  const ignored = problemsOf(keys.faults);
+  const fatal = problemsOf([...service.faults, ...head.faults, ...port.faults, ...keys.fatal]);
+  const ignored = problemsOf(keys.ignored);
   if (fatal.length > 0 || service.value === undefined || port.value === undefined) {
     return { ok: false, problems: [...fatal, ...ignored] };
   }
@@ -95,7 +90,8 @@ export function formatDescriptor(descriptor: Descriptor): string {
   const tags = descriptor.tags.length === 0 ? '' : `[${descriptor.tags.join(',')}]`;
   const protocol = descriptor.protocol === 'udp' ? '/udp' : '';
   const balance = descriptor.balance === undefined ? '' : `;balance=${descriptor.balance}`;
-  return `${descriptor.service}${tags};${descriptor.port}${protocol}${balance}`;
+  const from = descriptor.from === undefined ? '' : `;from=${descriptor.from}`;
+  return `${descriptor.service}${tags};${descriptor.port}${protocol}${balance}${from}`;
 }
 
 /**
@@ -129,12 +125,6 @@ function isClosed(text: string, open: number): boolean {
   const close = text.indexOf(']', open + 1);
   const next = text.indexOf('[', open + 1);
   return close >= 0 && (next < 0 || close < next);
-}
-
-/** What is wrong with a part of a descriptor, at a 0-based offset into the trimmed text. */
-interface Fault {
-  readonly offset: number;
-  readonly message: string;
 }
 
 /** What was read of a part; undefined when it cannot be used. */
@@ -184,11 +174,18 @@ function readHead(text: string): Head {
   return { service, tags, faults, end };
 }
 
-function readService(text: string, rules: DescriptorRules): Read<ServiceName | undefined> {
+function readService(
+  text: string,
+  rules: DescriptorRules,
+  from: string | undefined,
+): Read<ServiceName | undefined> {
   const service = parseServiceName(text);
   if (!service.ok) return { value: undefined, faults: service.faults };
   const wildcard = wildcardOffset(service.value);
-  if (wildcard === undefined || rules.wildcardService) return { value: service.value, faults: [] };
+  const asked = rules.discoveries.filter(({ name }) => from === undefined || name === from);
+  if (wildcard === undefined || asked.some(({ wildcards }) => wildcards)) {
+    return { value: service.value, faults: [] };
+  }
   return { value: undefined, faults: [{ offset: wildcard, message: "'*' is understood by etcd only" }] };
 }
 
@@ -218,35 +215,6 @@ function readPort(
   }
   const protocol: Protocol = suffix === 'udp' ? 'udp' : 'tcp';
   return { value: port === undefined ? undefined : { port, protocol }, faults };
-}
-
-/** The `key=value` fields; none of their faults stops the rest. */
-function readKeys(fields: readonly DescriptorText[]): Read<Pick<Descriptor, 'balance'>> {
-  const faults: Fault[] = [];
-  const seen = new Set<string>();
-  let balance: Balance | undefined;
-  for (const { text, offset } of fields) {
-    const equals = text.indexOf('=');
-    const key = equals < 0 ? text : text.slice(0, equals);
-    const value = equals < 0 ? '' : text.slice(equals + 1);
-    if (seen.has(key)) {
-      faults.push({ offset, message: `'${key}' is given twice; the first is used` });
-      continue;
-    }
-    seen.add(key);
-    if (key !== 'balance') {
-      faults.push({ offset, message: `unknown key '${key}' (known: ${KNOWN_KEYS}); ignored` });
-      continue;
-    }
-    const parsed = parseBalance(value);
-    if (parsed.ok) balance = parsed.value;
-    else
-      faults.push({
-        offset: equals < 0 ? offset : offset + equals + 1,
-        message: `${parsed.message}; ignored`,
-      });
-  }
-  return { value: { balance }, faults };
 }
 
 /** The fields behind the head, without their semicolons; `end` is the offset of the first semicolon. */

@@ -1,5 +1,5 @@
 import { formatSocketAddress } from './address.ts';
-import type { IpAddress, Port } from './address.ts';
+import type { HostName, IpAddress, Port } from './address.ts';
 
 /** The weight of an endpoint whose data names none. */
 export const WEIGHT_DEFAULT = 1;
@@ -14,9 +14,9 @@ export const WEIGHT_MAX = 65_535;
 export type EndpointId = string & { readonly __brand: 'EndpointId' };
 
 /** One address:port serving a service. */
-export interface Endpoint {
+export interface Endpoint<Host extends string = IpAddress> {
   readonly id: EndpointId;
-  readonly address: IpAddress;
+  readonly address: Host;
   readonly port: Port;
   /** A whole number from 0 to {@link WEIGHT_MAX}; 0 receives no new connection. */
   readonly weight: number;
@@ -24,18 +24,21 @@ export interface Endpoint {
   readonly tags: readonly string[] | undefined;
 }
 
+/** An endpoint as a source tells it: where an address is meant, it may have the name of a host. */
+export type ToldEndpoint = Endpoint<IpAddress | HostName>;
+
 /** Brands a text as an endpoint's identity. Pure; for the parsers of the discovery adapters. */
 export function endpointId(text: string): EndpointId {
   return text as EndpointId;
 }
 
 /** The key of what is dialled, equal for two documents that name one address:port. Pure. */
-export function endpointKey(endpoint: Endpoint): string {
+export function endpointKey(endpoint: ToldEndpoint): string {
   return formatSocketAddress(endpoint);
 }
 
 /** Whether two endpoints are the same in every respect. Pure. */
-export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
+export function sameEndpoint(a: ToldEndpoint, b: ToldEndpoint): boolean {
   return (
     a.id === b.id &&
     a.address === b.address &&
@@ -46,7 +49,7 @@ export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
 }
 
 /** Whether two lists hold the same endpoints in the same order. Pure. */
-export function sameEndpoints(a: readonly Endpoint[], b: readonly Endpoint[]): boolean {
+export function sameEndpoints(a: readonly ToldEndpoint[], b: readonly ToldEndpoint[]): boolean {
   return (
     a.length === b.length &&
     a.every((endpoint, index) => {

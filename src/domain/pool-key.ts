@@ -1,5 +1,7 @@
+import { wildcardOffset } from './service-name.ts';
 import type { Balance } from './balance.ts';
 import type { Descriptor } from './descriptor.ts';
+import type { DiscoveryChoice } from './discovery-choice.ts';
 import type { ServiceName } from './service-name.ts';
 
 /** The text form of a {@link PoolKey}; equal if and only if all its parts are. */
@@ -8,8 +10,8 @@ export type PoolId = string & { readonly __brand: 'PoolId' };
 /** What all bindings of one pool agree in. */
 export interface PoolKey {
   readonly id: PoolId;
-  /** The name of the discovery that serves it. */
-  readonly discovery: string;
+  /** The names of the discoveries that may serve it: the first, in order, that has endpoints does. */
+  readonly discoveries: readonly string[];
   readonly service: ServiceName;
   /** Sorted and distinct. */
   readonly tags: readonly string[];
@@ -19,16 +21,23 @@ export interface PoolKey {
 /**
  * Tells which pool serves a descriptor.
  *
- * @param defaults - The discovery, and the policy of a descriptor that names none.
+ * @param defaults - All discoveries in order, and the policy of a descriptor that names none.
  *
  * Pure.
  */
 export function poolKeyOf(
   descriptor: Descriptor,
-  defaults: { readonly discovery: string; readonly balance: Balance },
+  defaults: { readonly discoveries: readonly DiscoveryChoice[]; readonly balance: Balance },
 ): PoolKey {
-  const { service, tags } = descriptor;
+  const { service, tags, from } = descriptor;
   const balance = descriptor.balance ?? defaults.balance;
-  const id = JSON.stringify([defaults.discovery, service, tags, balance]) as PoolId;
-  return { id, discovery: defaults.discovery, service, tags, balance };
+  const discoveries = from === undefined ? discoveriesFor(service, defaults.discoveries) : [from];
+  const id = JSON.stringify([discoveries, service, tags, balance]) as PoolId;
+  return { id, discoveries, service, tags, balance };
+}
+
+/** Those that understand the name of a service, in order. */
+function discoveriesFor(service: ServiceName, all: readonly DiscoveryChoice[]): readonly string[] {
+  const isPattern = wildcardOffset(service) !== undefined;
+  return all.filter(({ wildcards }) => wildcards || !isPattern).map(({ name }) => name);
 }

@@ -1,5 +1,5 @@
 import type { Change } from '../domain/change.ts';
-import type { Endpoint, EndpointId } from '../domain/endpoint.ts';
+import type { EndpointId, ToldEndpoint } from '../domain/endpoint.ts';
 import type { Problem } from '../domain/result.ts';
 import type { ServiceName } from '../domain/service-name.ts';
 
@@ -25,7 +25,7 @@ export type DiscoveryItem =
        * Every endpoint, sorted by id and distinct by it; replaces what was told before, subject to
        * `evidence`.
        */
-      readonly endpoints: readonly Endpoint[];
+      readonly endpoints: readonly ToldEndpoint[];
       readonly evidence: Evidence;
       /** Where in the source's history this is (etcd revision, consul index), for people. */
       readonly revision: string;
@@ -34,7 +34,7 @@ export type DiscoveryItem =
   | {
       /** Explicit events of the source: a removal here is evidence and believed at once. */
       readonly kind: 'changes';
-      readonly changes: readonly Change<EndpointId, Endpoint>[];
+      readonly changes: readonly Change<EndpointId, ToldEndpoint>[];
       readonly revision: string;
       readonly problems: readonly Problem[];
     }

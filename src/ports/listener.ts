@@ -6,7 +6,7 @@ export interface Listener {
   /**
    * Listens.
    *
-   * @param at - An address of this host, or `0.0.0.0` / `::` for all of a family.
+   * @param at - An address of this host, `0.0.0.0` for all of IPv4, or `::` for all of both families.
    * @param onConnection - Called for each accepted connection, which is the callee's to end. Must not throw.
    * @throws {ListenError} The address cannot be had; retrying helps only when somebody else lets go of it.
    */

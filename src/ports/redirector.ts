@@ -1,18 +1,56 @@
-import type { IpAddress, SocketAddress } from '../domain/address.ts';
+import type { AddressFamily, IpAddress, Port, SocketAddress } from '../domain/address.ts';
+import type { AnyAddress } from '../domain/consumer.ts';
 
-/** What is to be captured: the full desired state of a redirector. */
-export interface Capture {
-  /** The addresses consumers dial; one per family at most. */
+/**
+ * The mark (SO_MARK) of our own connections to a virtual IP, which no rule may lead back to us. Any value
+ * that no other program of a Docker host uses; see the marks of kube-proxy (0x4000, 0x8000) and Tailscale
+ * (0x80000).
+ */
+export const OWN_TRAFFIC_MARK = 0xe3ba_5500;
+
+/** A port somebody bound, and from where: `*` is anywhere. */
+export interface BoundPort {
+  readonly source: IpAddress | AnyAddress;
+  readonly port: Port;
+}
+
+/** On a Docker host: what containers send to the virtual IP goes to the listener (`--dnat`). */
+export interface DnatCapture {
+  readonly kind: 'dnat';
+  /** The addresses consumers dial; one per family at most, one at least. */
   readonly virtualIps: readonly IpAddress[];
   /** Traffic is captured only where it comes from one of these interfaces; sorted, distinct. */
   readonly interfaces: readonly string[];
   /** Where captured traffic goes: for each family of `virtualIps`, the listener's address and port. */
   readonly listeners: readonly SocketAddress[];
+  /** What arrives is captured only if it is among these, sorted; undefined captures every port. */
+  readonly bound: readonly BoundPort[] | undefined;
+  /** Ports for which the host's own traffic to the virtual IP is captured, too; sorted, distinct. */
+  readonly localPorts: readonly Port[];
 }
+
+/** In a network namespace of one's own: what arrives there goes to the listener (`--redirect`). */
+export interface RedirectCapture {
+  readonly kind: 'redirect';
+  /**
+   * Which families have a listener; what arrives for any address of the namespace is captured, but for the
+   * listener's own port. Sorted.
+   */
+  readonly families: readonly AddressFamily[];
+  /** What processes of the namespace send to these is captured, too; may be empty; one per family at most. */
+  readonly virtualIps: readonly IpAddress[];
+  /** The port of the listener, at all addresses. */
+  readonly port: Port;
+  /** As in {@link DnatCapture}, for both directions. */
+  readonly bound: readonly BoundPort[] | undefined;
+}
+
+/** What is to be captured: the full desired state of a redirector. */
+export type Capture = DnatCapture | RedirectCapture;
 
 /**
  * Writes the rules of a capture mode into the kernel. The rules are ours alone and found by our own chain, so
- * what a crash left is found again.
+ * what a crash left is found again. Our own connections, marked {@link OWN_TRAFFIC_MARK}, are never captured.
  */
 export interface Redirector {
   /**

@@ -6,11 +6,19 @@ import { SeededRandom } from '../../sim/random.ts';
 import { CaptureKeeper } from '../../src/app/capture-keeper.ts';
 import { RedirectorError } from '../../src/ports/redirector.ts';
 import { at } from '../support/addresses.ts';
-import { address } from '../support/endpoints.ts';
+import { binding } from '../support/bindings.ts';
+import { address, port } from '../support/endpoints.ts';
 import { settle } from '../support/settle.ts';
+import type { CapturePlan } from '../../src/app/capture-plan.ts';
 import type { Capture, Redirector } from '../../src/ports/redirector.ts';
 
-const BASE = { virtualIps: [address('172.17.0.1')], listeners: [at('172.17.0.1:9999')] };
+const PLAN: CapturePlan = {
+  kind: 'dnat',
+  virtualIps: [address('172.17.0.1')],
+  listeners: [at('172.17.0.1:9999')],
+  unbound: 'refuse',
+  hostAddresses: () => [address('10.0.0.5')],
+};
 const BUSY = new RedirectorError('busy', 'iptables is locked', { hint: 'see who holds the lock' });
 const REFUSAL = new RedirectorError('no-privilege', 'iptables may not be used', {
   hint: 'run with CAP_NET_ADMIN, or use --listen',
@@ -50,6 +58,39 @@ describe('CaptureKeeper', () => {
     assert.deepEqual(bench.log.messages('warn'), [
       'the rules were missing or different; put back: traffic for 172.17.0.1 from docker0',
     ]);
+    await bench.stop();
+  });
+
+  it('[C11] follows what is bound from the addresses of the host itself', async () => {
+    const bench = keep();
+    bench.keeper.setInterfaces(['docker0']);
+    bench.keeper.setBindings([binding('10.0.0.5', '/web;80'), binding('172.17.0.2', '/web;81')]);
+    await bench.clock.advance(1_000);
+    bench.keeper.setBindings([binding('172.17.0.2', '/web;81')]);
+    await bench.clock.advance(1_000);
+    assert.deepEqual(bench.kernel.written, ['docker0 80', 'docker0']);
+    await bench.stop();
+  });
+
+  it('[C3] follows bindings with --unbound=pass, and says no more than once what it captures', async () => {
+    const bench = keep({ ...PLAN, unbound: 'pass' });
+    bench.keeper.setInterfaces(['docker0']);
+    await bench.clock.advance(1_000);
+    for (const each of ['/web;80', '/web;81']) {
+      bench.keeper.setBindings([binding('172.17.0.2', each)]);
+      await bench.clock.advance(1_000);
+    }
+    assert.deepEqual(bench.kernel.written, ['docker0', 'docker0 172.17.0.2:80', 'docker0 172.17.0.2:81']);
+    assert.deepEqual(bench.log.messages(), ['capturing bound traffic for 172.17.0.1 from docker0']);
+    await bench.stop();
+  });
+
+  it('[C4] needs no provider to redirect what arrives', async () => {
+    const redirect = { families: [4 as const], virtualIps: [], port: port(9999), unbound: 'refuse' as const };
+    const bench = keep({ kind: 'redirect', ...redirect });
+    await bench.clock.advance(1_000);
+    assert.deepEqual(bench.kernel.written, ['all']);
+    assert.deepEqual(bench.log.messages(), ['capturing traffic that arrives in this network namespace']);
     await bench.stop();
   });
 
@@ -179,7 +220,7 @@ class FakeKernel implements Redirector {
 
   async ensure(capture: Capture): Promise<boolean> {
     if (this.#error !== undefined) throw this.#error;
-    const rules = capture.interfaces.join(' ');
+    const rules = textOf(capture);
     if (this.#rules === rules) return false;
     this.#rules = rules;
     this.written.push(rules);
@@ -211,7 +252,13 @@ interface Bench {
   stop(): Promise<void>;
 }
 
-function keep(): Bench {
+function textOf(capture: Capture): string {
+  const from = capture.kind === 'dnat' ? [...capture.interfaces, ...capture.localPorts] : ['all'];
+  const bound = (capture.bound ?? []).map(({ source, port }) => `${source}:${port}`);
+  return [...from, ...bound].join(' ');
+}
+
+function keep(plan: CapturePlan = PLAN): Bench {
   const [clock, log, metrics, kernel] = [
     new SimClock(settle),
     new MemoryLog(),
@@ -220,7 +267,7 @@ function keep(): Bench {
   ];
   const keeper = new CaptureKeeper(
     { clock, log, metrics, random: new SeededRandom(1), redirector: kernel },
-    BASE,
+    plan,
   );
   const abort = new AbortController();
   const done = keeper.run({ signal: abort.signal });

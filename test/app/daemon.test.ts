@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { SimResolver } from '../../sim/resolver.ts';
 import { SimClock } from '../../sim/clock.ts';
 import { MemoryLog } from '../../sim/log.ts';
 import { MemoryDiscovery } from '../../sim/memory-discovery.ts';
@@ -12,6 +13,7 @@ import { at } from '../support/addresses.ts';
 import { DEFAULTS, consumer, serviceName } from '../support/bindings.ts';
 import { address, endpoint, port } from '../support/endpoints.ts';
 import { settle } from '../support/settle.ts';
+import type { Capture } from '../../src/ports/redirector.ts';
 import type { DaemonOptions } from '../../src/app/daemon.ts';
 import type { IpAddress } from '../../src/domain/address.ts';
 import type { RoutingTable } from '../../src/domain/routing-table.ts';
@@ -21,6 +23,7 @@ const OPTIONS: DaemonOptions = {
   defaults: DEFAULTS,
   maxBindings: 256,
   lossHoldMs: 10_000,
+  unknownWaitMs: 3_000,
   drainMs: 8_000,
   failFast: false,
 };
@@ -108,6 +111,16 @@ describe('Daemon', () => {
     assert.deepEqual(lines, [
       'docker cannot be asked (connection refused); what it told stays, trying again',
       'docker answers again',
+    ]);
+    await bench.stop();
+  });
+
+  it('says that nothing is bound yet of a provider that cannot be asked from the start', async () => {
+    const bench = start();
+    bench.provider.cut('connection refused');
+    await bench.clock.advance(1_000);
+    assert.deepEqual(bench.log.messages('warn'), [
+      'docker cannot be asked (connection refused); nothing is bound yet, trying again',
     ]);
     await bench.stop();
   });
@@ -295,7 +308,8 @@ function start(
   const steps: string[] = [];
   let present = false;
   const redirector = {
-    ensure: async ({ interfaces }: { readonly interfaces: readonly string[] }): Promise<boolean> => {
+    ensure: async (wanted: Capture): Promise<boolean> => {
+      const interfaces = wanted.kind === 'dnat' ? wanted.interfaces : [];
       if (present) return false;
       present = true;
       steps.push(`rules for ${interfaces.join(' ')}`);
@@ -309,11 +323,28 @@ function start(
   const quiet = { clock, random, metrics, log: new MemoryLog() };
   const capture = new CaptureKeeper(
     { ...quiet, redirector },
-    { virtualIps: [address('172.17.0.1')], listeners: [at('172.17.0.1:9999')] },
+    {
+      kind: 'dnat',
+      virtualIps: [address('172.17.0.1')],
+      listeners: [at('172.17.0.1:9999')],
+      unbound: 'refuse',
+      hostAddresses: () => [],
+    },
   );
   const discoveries = new Map([[discovery.name, discovery]]);
   const daemon = new Daemon(
-    { clock, log, metrics, random, providers: [provider], discoveries, proxier, capture },
+    {
+      clock,
+      log,
+      metrics,
+      random,
+      providers: [provider],
+      discoveries,
+      memory: undefined,
+      resolver: new SimResolver(),
+      proxier,
+      capture,
+    },
     options,
   );
   const stop = new AbortController();

@@ -6,6 +6,13 @@ import type { HostAddresses, ListenChoice } from '../../src/app/listen-plan.ts';
 /** A host with docker0 at 172.17.0.1 and eth0 at 10.0.0.5 and fd00::5. */
 const HOST: HostAddresses = {
   addressesOf: (name) => (name === 'eth0' ? [address('10.0.0.5'), address('fd00::5')] : []),
+  all: () => [
+    address('127.0.0.1'),
+    address('::1'),
+    address('172.17.0.1'),
+    address('10.0.0.5'),
+    address('fd00::5'),
+  ],
   isLocal: (at) => ['172.17.0.1', '10.0.0.5', 'fd00::5'].includes(at),
 };
 
@@ -42,6 +49,17 @@ describe('listenPlan [C3] [C4]', () => {
       assert.deepEqual(listenPlan(HOST, { ...BASE, ...choice }), { kind: 'captured', at: expected });
     });
   }
+
+  it('listens at every address of the namespace with --redirect, of IPv6 only where it has one', () => {
+    const choice: ListenChoice = { ...BASE, capture: { kind: 'redirect' }, virtualIps: [] };
+    const ipv4Only = { ...HOST, all: () => [address('127.0.0.1'), address('::1'), address('10.0.0.5')] };
+    const everywhere = (text: string): unknown => ({
+      kind: 'captured',
+      at: [{ address: address(text), port: port(9999) }],
+    });
+    assert.deepEqual(listenPlan(ipv4Only, choice), everywhere('0.0.0.0'));
+    assert.deepEqual(listenPlan(HOST, choice), everywhere('::'), 'which takes IPv4, too');
+  });
 
   it('listens at one port per binding with --listen', () => {
     const capture = { kind: 'listen', address: address('127.0.0.1'), offset: 8000 } as const;

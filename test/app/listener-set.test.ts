@@ -8,6 +8,7 @@ import { at } from '../support/addresses.ts';
 import { binding, tableOf } from '../support/bindings.ts';
 import { address } from '../support/endpoints.ts';
 import { settle } from '../support/settle.ts';
+import type { IpAddress } from '../../src/domain/address.ts';
 import type { SimHost } from '../../sim/host.ts';
 import type { ListenPlan } from '../../src/app/listener-set.ts';
 
@@ -118,6 +119,35 @@ describe('ListenerSet', () => {
   });
 });
 
+describe('ListenerSet.has', () => {
+  const CAPTURED = { kind: 'captured' as const, at: [at('10.0.0.1:9999')] };
+  const EVERYWHERE = { kind: 'direct' as const, address: address('0.0.0.0'), offset: 8_000 };
+  for (const { name, plan, asked, is } of [
+    { name: 'a listener itself', plan: CAPTURED, asked: '10.0.0.1:9999', is: true },
+    { name: 'another address of this host', plan: CAPTURED, asked: '172.17.0.1:9999', is: false },
+    { name: 'another port', plan: CAPTURED, asked: '10.0.0.1:80', is: false },
+    {
+      name: 'an address of this host, of one at all addresses',
+      plan: EVERYWHERE,
+      asked: '172.17.0.1:8080',
+      is: true,
+    },
+    { name: 'the port without its offset', plan: EVERYWHERE, asked: '172.17.0.1:80', is: false },
+    { name: 'an address of another host', plan: EVERYWHERE, asked: '10.0.0.9:8080', is: false },
+  ]) {
+    it(`says ${is} of ${name}`, async () => {
+      const bench = listeners(plan);
+      await bench.set.open();
+      if (plan.kind === 'direct') {
+        await bench.set.sync(tableOf(1, [binding('*', '/a;80'), []]));
+      }
+      assert.equal(bench.set.has(at(asked)), is);
+      await bench.set.close();
+      assert.equal(bench.set.has(at(asked)), false, 'a closed listener is nowhere');
+    });
+  }
+});
+
 interface Bench {
   readonly clock: SimClock;
   readonly network: SimNetwork;
@@ -136,9 +166,14 @@ function listeners(plan: ListenPlan): Bench {
   const gateway = network.host([address('10.0.0.1')]);
   const consumer = network.host([address('172.17.0.2')]);
   const arrived: string[] = [];
-  const set = new ListenerSet({ clock, log, listener: gateway }, plan, (_connection, destination) => {
-    arrived.push(destination === undefined ? 'unknown' : formatSocketAddress(destination));
-  });
+  const isLocal = (each: IpAddress): boolean => each === '10.0.0.1' || each === '172.17.0.1';
+  const set = new ListenerSet(
+    { clock, log, listener: gateway, isLocal },
+    plan,
+    (_connection, destination) => {
+      arrived.push(destination === undefined ? 'unknown' : formatSocketAddress(destination));
+    },
+  );
   return {
     clock,
     network,

@@ -50,7 +50,7 @@ export async function proxierBench(overrides: Partial<UserspaceOptions> = {}): P
   const metrics = new MemoryMetrics();
   const gateway = network.host([address('172.17.0.1')]);
   network.capture(address('172.17.0.1'), at('172.17.0.1:9999'));
-  const dependencies = { clock, log, metrics, dialer: gateway, listener: gateway };
+  const dependencies = { clock, log, metrics, dialer: gateway, listener: gateway, isLocal: () => false };
   const proxier = new UserspaceProxier(
     { ...dependencies, relay: createRelay({ clock }) },
     {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { SimResolver } from '../../sim/resolver.ts';
 import { SimClock } from '../../sim/clock.ts';
 import { MemoryLog } from '../../sim/log.ts';
 import { MemoryMetrics } from '../../sim/metrics.ts';
@@ -123,7 +124,11 @@ describe('ListenerSet, when two things happen at once,', () => {
       return { at: to, close, [Symbol.asyncDispose]: close };
     };
     const [first, second] = gates;
-    const set = new ListenerSet({ clock, log: new MemoryLog(), listener: { listen } }, PLAN, () => undefined);
+    const set = new ListenerSet(
+      { clock, log: new MemoryLog(), listener: { listen }, isLocal: () => false },
+      PLAN,
+      () => undefined,
+    );
     const syncing = set.sync(tableOf(1, [binding('*', '/a;80'), []], [binding('*', '/b;81'), []]));
     await clock.advance(0);
     const closing = set.close();
@@ -143,7 +148,11 @@ describe('ListenerSet, when two things happen at once,', () => {
       if (broken) throw new TypeError('unforeseen');
       return { at: to, close, [Symbol.asyncDispose]: close };
     };
-    const set = new ListenerSet({ clock, log: new MemoryLog(), listener: { listen } }, PLAN, () => undefined);
+    const set = new ListenerSet(
+      { clock, log: new MemoryLog(), listener: { listen }, isLocal: () => false },
+      PLAN,
+      () => undefined,
+    );
     const table = tableOf(1, [binding('*', '/a;80'), []]);
     await assert.rejects(set.sync(table), { message: 'unforeseen' });
     broken = false;
@@ -172,7 +181,13 @@ describe('CaptureKeeper, when two things happen at once,', () => {
           cleanup: async () => true,
         },
       },
-      { virtualIps: [address('172.17.0.1')], listeners: [at('172.17.0.1:9999')] },
+      {
+        kind: 'dnat',
+        virtualIps: [address('172.17.0.1')],
+        listeners: [at('172.17.0.1:9999')],
+        unbound: 'refuse',
+        hostAddresses: () => [],
+      },
     );
     const stop = new AbortController();
     const running = keeper.run({ signal: stop.signal });
@@ -195,8 +210,21 @@ describe('ServiceSet, when one need replaces another,', () => {
     const [clock, log, metrics] = [new SimClock(settle), new MemoryLog(), new MemoryMetrics()];
     const discovery = new ScriptedDiscovery();
     const services = new ServiceSet(
-      { clock, log, metrics, discoveries: new Map([['memory', discovery]]) },
-      { lossHoldMs: 10_000, onChange: () => undefined, onFailure: (error) => assert.fail(String(error)) },
+      {
+        clock,
+        log,
+        metrics,
+        discoveries: new Map([['memory', discovery]]),
+        memory: undefined,
+        random: new SeededRandom(1),
+        resolver: new SimResolver(),
+      },
+      {
+        lossHoldMs: 10_000,
+        unknownWaitMs: 3_000,
+        onChange: () => undefined,
+        onFailure: (error) => assert.fail(String(error)),
+      },
     );
     const [plain, tagged] = [poolKey('/a;80'), poolKey('/a[blue];80')];
     services.need(new Map([[plain.id, plain]]));

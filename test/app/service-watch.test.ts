@@ -8,6 +8,8 @@ import { serviceName } from '../support/bindings.ts';
 import { endpoint } from '../support/endpoints.ts';
 import { ScriptedDiscovery, snapshot } from '../support/scripted-discovery.ts';
 import { settle } from '../support/settle.ts';
+import type { Memory } from '../../src/app/service-watch.ts';
+import type { Endpoint } from '../../src/domain/endpoint.ts';
 import type { DiscoveryItem } from '../../src/ports/discovery.ts';
 
 const [A, B, C] = [endpoint(1), endpoint(2), endpoint(3)];
@@ -35,6 +37,49 @@ describe('ServiceWatch', () => {
     await bench.tell(UNREACHABLE);
     assert.equal(bench.watch.endpoints, undefined);
     assert.equal(bench.watch.status, 'unreachable');
+    await bench.stop();
+  });
+
+  const RECALLED = [UNREACHABLE, { kind: 'forbidden', reason: 'permission denied' } as const];
+  for (const outage of RECALLED) {
+    it(`serves what an earlier run knew while the source is ${outage.kind} from the start`, async () => {
+      const bench = watch(remembering([A, B], { ageMs: 3 * 3_600_000 }));
+      await bench.tell(outage);
+      assert.deepEqual(bench.ids(), ['e1', 'e2']);
+      assert.match(
+        bench.log.messages('warn')[0] ?? '',
+        /serving 2 endpoints that an earlier run knew 3 hours ago/,
+      );
+      await bench.tell(snapshot([B], 'authoritative'));
+      assert.deepEqual(bench.ids(), ['e2'], 'what the source tells goes before what is remembered');
+      await bench.stop();
+    });
+  }
+
+  it('serves what an earlier run knew when the source is silent for 1 s', async () => {
+    const bench = watch(remembering([A], { ageMs: 0 }));
+    await bench.clock.advance(999);
+    assert.equal(bench.watch.endpoints, undefined);
+    await bench.clock.advance(1);
+    assert.deepEqual(bench.ids(), ['e1']);
+    assert.equal(bench.changes(), 1);
+    await bench.stop();
+    assert.equal(bench.clock.pendingTimers, 0);
+  });
+
+  it('notes what the source tells, and nothing that is only remembered', async () => {
+    const noted: string[][] = [];
+    const memory = remembering([A], { ageMs: 0 });
+    const bench = watch({
+      recall: memory.recall,
+      note: (_discovery, _service, endpoints) => {
+        noted.push([...endpoints].map(({ id }) => id));
+      },
+    });
+    await bench.tell(UNREACHABLE);
+    await bench.tell(snapshot([B], 'authoritative'));
+    await bench.tell(UNREACHABLE);
+    assert.deepEqual(noted, [['e2']]);
     await bench.stop();
   });
 
@@ -190,14 +235,23 @@ interface Bench {
   stop(): Promise<void>;
 }
 
-function watch(): Bench {
+/** A memory that knows some endpoints of the service. */
+function remembering(endpoints: readonly Endpoint[], { ageMs }: { readonly ageMs: number }): Memory {
+  const knownAtMs = new SimClock(settle).wallMs() - ageMs;
+  return {
+    recall: (discovery, service) => ({ discovery, service, endpoints, knownAtMs }),
+    note: () => undefined,
+  };
+}
+
+function watch(memory?: Memory): Bench {
   const clock = new SimClock(settle);
   const log = new MemoryLog();
   const metrics = new MemoryMetrics();
   const discovery = new ScriptedDiscovery();
   let changes = 0;
   const subject = new ServiceWatch(
-    { clock, log, metrics, discovery },
+    { clock, log, metrics, discovery, memory },
     {
       service: serviceName('/s'),
       lossHoldMs: 10_000,

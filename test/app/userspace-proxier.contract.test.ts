@@ -40,6 +40,7 @@ async function simWorld(listen: ListenPlan): Promise<ProxierWorld> {
       log: new MemoryLog(),
       dialer: gateway,
       listener: gateway,
+      isLocal: () => false,
       relay: createRelay({ clock }),
     },
     { listen, maxConnections: 1_000, unknownWaitMs: UNKNOWN_WAIT_MS, halfCloseTimeoutMs: 60_000 },

@@ -18,6 +18,7 @@ const BAD: readonly { readonly from: string; readonly rules: readonly string[] }
   { from: 'sim/imports-node-adapter.ts', rules: ['sim-meets-no-client'] },
   { from: 'sim/imports-node.ts', rules: ['sim-uses-no-node'] },
   { from: 'sim/imports-test.ts', rules: ['sim-imports-sim-and-logic'] },
+  { from: 'sim/imports-wiring.ts', rules: ['sim-imports-sim-and-logic', 'wiring-is-for-main'] },
   { from: 'src/adapters/node/imports-library.ts', rules: ['node-adapter-uses-koffi-only'] },
   { from: 'src/adapters/one/imports-two.ts', rules: ['adapters-know-no-other-adapter'] },
   { from: 'src/adapters/two/imports-app.ts', rules: ['adapters-know-no-other-adapter'] },

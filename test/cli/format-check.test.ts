@@ -9,7 +9,10 @@ import type { IpAddress, Port } from '../../src/domain/address.ts';
 import type { Endpoint } from '../../src/domain/endpoint.ts';
 
 function checked(name: string, address: string, text: string, service: CheckedService): CheckedBinding {
-  const parsed = parseDescriptor(text, 'test', { wildcardService: true, udp: true });
+  const parsed = parseDescriptor(text, 'test', {
+    discoveries: [{ name: 'etcd', wildcards: true }],
+    udp: true,
+  });
   assert.ok(parsed.ok);
   const { port, protocol } = parsed.value;
   const binding = {

@@ -101,14 +101,6 @@ const BAD: readonly BadRow[] = [
     ],
   },
   { name: 'an unknown letter, without a guess', given: ['-x', FILE], err: ['option --x: unknown'] },
-  {
-    name: 'a run without anything: the default discovery',
-    given: [],
-    err: [
-      'option --discovery: the default, consul://127.0.0.1:8500, is not available in this version; ' +
-        'use etcd://HOST:PORT or file:PATH',
-    ],
-  },
   { name: 'the help of nothing we know', given: ['help', '-'], err: ["command '-': unknown"] },
   { name: 'the help of a word behind --', given: ['--', 'help', ' '], err: ["command ' ': unknown"] },
   { name: 'words behind --', given: [FILE, '--', 'x'], err: ["command 'x': unknown"] },
@@ -150,9 +142,17 @@ describe('program', () => {
       run([], { readFile, environment: { EMBASSY_CONFIG: '/b' } }),
     ]) {
       assert.ok(invocation.command === 'run');
-      assert.deepEqual(invocation.options.discovery, { scheme: 'file', name: 'file', path: 'y' });
+      assert.deepEqual(invocation.options.discoveries, [{ scheme: 'file', name: 'file', path: 'y' }]);
     }
     assert.deepEqual(asked, ['/a', '/b']);
+  });
+
+  it('[C8] runs without any argument: with Docker, and Consul on this host, as the original', () => {
+    const { invocation, err } = run([]);
+    assert.equal(err, '');
+    assert(invocation.command === 'run');
+    const { provider, discoveries } = invocation.options;
+    assert.deepEqual([provider, discoveries.map(({ name }) => name)], ['docker', ['consul']]);
   });
 
   it('says of a config file that is no YAML just that, for the discovery may stand in it', () => {

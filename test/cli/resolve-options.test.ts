@@ -5,11 +5,13 @@ import { formatProblem } from '../../src/domain/result.ts';
 import { formatDuration } from '../../src/cli/duration.ts';
 import { OPTIONS, OPTION_ROWS, environmentNames } from '../../src/cli/options.ts';
 import { configPath, resolveLogOptions, resolveOptions } from '../../src/cli/resolve-options.ts';
-import type { IpAddress } from '../../src/domain/address.ts';
+import type { IpAddress, Port } from '../../src/domain/address.ts';
 import type { OptionSources } from '../../src/cli/option-reader.ts';
 import type { Options } from '../../src/cli/resolve-options.ts';
 
 const FILE = '-discovery=file:x';
+
+const DIALLED = 'that an interface can have and a container can dial';
 
 function sources(given: readonly string[], rest: Partial<OptionSources> = {}): OptionSources {
   return { arguments: given, environment: {}, config: undefined, ...rest };
@@ -39,7 +41,7 @@ interface BadRow {
   readonly expected: readonly string[];
 }
 
-const NOT_HERE = 'is not available in this version; use etcd://HOST:PORT or file:PATH';
+const NOT_HERE = 'is not available in this version; use consul://HOST:PORT, etcd://HOST:PORT or file:PATH';
 
 const BAD: readonly BadRow[] = [
   {
@@ -129,7 +131,7 @@ const BAD: readonly BadRow[] = [
   {
     name: 'an address nobody can dial',
     given: ['-virtual-ip=0.0.0.0'],
-    expected: ["option --virtual-ip: '0.0.0.0' is not an address that a consumer can dial"],
+    expected: [`option --virtual-ip: '0.0.0.0' is not an address ${DIALLED}`],
   },
   {
     name: 'two virtual IPs of one family',
@@ -168,18 +170,27 @@ const BAD: readonly BadRow[] = [
     ],
   },
   {
-    name: 'what is not there yet: redirect',
-    given: ['--redirect'],
-    expected: ['option --redirect: not available in this version; use --dnat on the host, or --listen'],
+    name: '[C4] three capture modes',
+    given: ['--dnat', '--redirect', '--listen'],
+    expected: [
+      'option --dnat, option --redirect, option --listen: ' +
+        'only one capture mode can be chosen; keep one of them',
+    ],
   },
+  ...['224.0.0.1', '127.0.0.1', '255.255.255.255', 'fe80::1'].map((written) => ({
+    name: `[C3] ${written} as virtual IP, which no interface can have for others to dial`,
+    given: [`--virtual-ip=${written}`],
+    expected: [`option --virtual-ip: '${written}' is not an address ${DIALLED}`],
+  })),
   {
     name: 'what is not there yet: other discoveries',
     given: ['-discovery=etcd2://h', '-discovery=marathon://h'],
-    expected: [
-      'option --discovery: several discoveries are not available in this version; give one',
-      `option --discovery: etcd2:// ${NOT_HERE}`,
-      `option --discovery: marathon:// ${NOT_HERE}`,
-    ],
+    expected: [`option --discovery: etcd2:// ${NOT_HERE}`, `option --discovery: marathon:// ${NOT_HERE}`],
+  },
+  {
+    name: '[C7] two discoveries of one name',
+    given: ['-discovery=file:a', '-discovery=file:b'],
+    expected: ["option --discovery: two discoveries are called 'file'; name one of them: NAME=file:b"],
   },
   {
     name: 'half a certificate for etcd',
@@ -207,12 +218,18 @@ describe('resolveOptions', () => {
       services: { text: '', place: 'option --services' },
       consumers: [],
       maxBindings: 256,
+      filter: true,
+      discoverySockets: 64,
       resyncMs: 120_000,
       lossHoldMs: 10_000,
       virtualIps: [],
       interface: 'eth0',
       port: 9999,
       balance: 'round-robin',
+      unbound: 'refuse',
+      conntrackMax: undefined,
+      conntrackTimeoutMs: undefined,
+      stateDir: undefined,
       unknownWaitMs: 3_000,
       maxConnections: 10_000,
       halfCloseTimeoutMs: 60_000,
@@ -220,13 +237,9 @@ describe('resolveOptions', () => {
       failFast: false,
       debug: false,
       logFormat: 'auto',
-      discovery: { scheme: 'file', name: 'file', path: 'x' },
+      discoveries: [{ scheme: 'file', name: 'file', path: 'x' }],
       capture: { kind: 'none' },
     });
-  });
-
-  it('[C8] says that the default discovery is not there yet', () => {
-    assert.deepEqual(wrong([]), [`option --discovery: the default, consul://127.0.0.1:8500, ${NOT_HERE}`]);
   });
 
   it('[C8] takes a flag over the environment over the file over the default', () => {
@@ -265,6 +278,7 @@ describe('resolveOptions', () => {
   const CAPTURES: readonly { readonly given: readonly string[]; readonly capture: Options['capture'] }[] = [
     { given: ['--dnat'], capture: { kind: 'dnat' } },
     { given: ['--dnat=false'], capture: { kind: 'none' } },
+    { given: ['--redirect'], capture: { kind: 'redirect' } },
     { given: ['--redirect=false', '--listen=false', '--dnat'], capture: { kind: 'dnat' } },
     { given: ['--listen'], capture: { kind: 'listen', address: '127.0.0.1' as IpAddress, offset: 0 } },
     {
@@ -280,21 +294,37 @@ describe('resolveOptions', () => {
     });
   }
 
+  it("takes the original's variables for the kernel's connection tracking [C8]", () => {
+    const environment = { IPTABLES_TRACK_MAX_CONNECTIONS: '262144', IPTABLES_TRACK_TIMEOUT: '300' };
+    const { conntrackMax, conntrackTimeoutMs } = right([], { environment });
+    assert.deepEqual([conntrackMax, conntrackTimeoutMs], [262_144, 300_000]);
+  });
+
   it('turns listening on from the file, where true means the default address', () => {
     assert.equal(right([], config('listen: true')).capture.kind, 'listen');
   });
 
-  it('tells everything from -v=3 on', () => {
+  it('tells details from -v=3 on', () => {
     assert.equal(right(['-v=2']).debug, false);
     assert.equal(right(['-v=3', '-logtostderr=true']).debug, true);
+  });
+
+  it('[C7] takes several discoveries in the order given, each by its name', () => {
+    const { discoveries } = right(['-discovery=main=etcd://h', '-discovery=old=file:z']);
+    assert.deepEqual(
+      discoveries.map(({ name }) => name),
+      ['file', 'main', 'old'],
+    );
   });
 
   it('[C7] takes -etcd-* as defaults of an etcd URL, a certificate with its own key', () => {
     const flags = ['-etcd-cacert=/ca', '-etcd-cert=/c', '-etcd-keycert=/k'];
     const tls = (url: string): unknown => {
       const result = resolveOptions(sources([`-discovery=${url}`, ...flags]));
-      assert.ok(result.ok && result.value.discovery.scheme === 'etcd');
-      return result.value.discovery.tls;
+      assert.ok(result.ok);
+      const [discovery] = result.value.discoveries;
+      assert.ok(discovery?.scheme === 'etcd');
+      return discovery.tls;
     };
     assert.deepEqual(tls('etcd://h'), { ca: '/ca', cert: '/c', key: '/k' });
     assert.deepEqual(tls('etcd+tls://h?cert=x&key=y'), { ca: '/ca', cert: 'x', key: 'y' });
@@ -312,49 +342,55 @@ describe('resolveOptions', () => {
   }
 
   it('[C8] names everything wrong at once, whatever it comes from', () => {
-    const problems = wrong(['--bogus', '-p=0', '--redirect'], {
+    const problems = wrong(['--bogus', '-p=0', '--redirect', '--dnat'], {
       environment: { EMBASSY_DRAIN: 'x' },
       ...config('foo: 1\nbalance: x'),
     });
     assert.deepEqual(problems, [
       'option --bogus: unknown',
       "config file e.yaml, line 1: unknown option 'foo'",
-      `option --discovery: the default, consul://127.0.0.1:8500, ${NOT_HERE}`,
-      'option --redirect: not available in this version; use --dnat on the host, or --listen',
+      'option --dnat, option --redirect: only one capture mode can be chosen; keep one of them',
       "option --port: '0' is not a port from 1 to 65535",
       "config file e.yaml, line 2, balance: 'x' is not one of round-robin, least-connections",
       "environment EMBASSY_DRAIN: 'x' is not a time from 0s to 1h (write 120, 500ms, 2s or 1m)",
     ]);
   });
 
-  const SEED = [
+  const SEED: readonly {
+    readonly name: string;
+    readonly given: readonly string[];
+    readonly expected: Partial<Options>;
+  }[] = [
     {
       name: 'a)',
       given: ['--dnat', '-provider=docker', '-v=3', '-interface=eth0'],
-      expected: [`option --discovery: the default, consul://127.0.0.1:8500, ${NOT_HERE}`],
+      expected: { capture: { kind: 'dnat' }, provider: 'docker', interface: 'eth0', debug: true },
     },
     {
       name: 'b)',
       given: ['-discovery=consul://10.0.0.1:8500', '-provider=static'],
-      expected: [`option --discovery: consul:// ${NOT_HERE}`],
+      expected: { capture: { kind: 'none' }, provider: 'static' },
     },
     {
       name: 'c)',
       given: ['--redirect', '-provider=docker', '-v=3', '-interface=eth0'],
-      expected: [
-        `option --discovery: the default, consul://127.0.0.1:8500, ${NOT_HERE}`,
-        'option --redirect: not available in this version; use --dnat on the host, or --listen',
-      ],
+      expected: { capture: { kind: 'redirect' }, provider: 'docker' },
     },
     {
       name: 'd)',
       given: ['-interface', 'eth0', '-discovery', 'consul://HOST:8500', '-v=3', '-p=9999'],
-      expected: [`option --discovery: consul:// ${NOT_HERE}`],
+      expected: { port: 9999 as Port, provider: 'docker' },
     },
   ];
   for (const { name, given, expected } of SEED) {
-    it(`[C8] understands the original's command line ${name}, and lacks only what is not there yet`, () => {
-      assert.deepEqual(wrong(given), expected);
+    it(`[C8] runs the original's command line ${name} as it was written`, () => {
+      const result = resolveOptions(sources(given, { environment: { PROXY_IP: '', PROXY_PORT: '9999' } }));
+      assert.ok(result.ok, 'it must be accepted');
+      assert.deepEqual({ ...result.value, ...expected }, result.value);
+      assert.deepEqual(
+        result.value.discoveries.map(({ scheme }) => scheme),
+        ['consul'],
+      );
     });
   }
 

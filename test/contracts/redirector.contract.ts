@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
-import { parseIpAddress, parsePort } from '../../src/domain/address.ts';
-import type { SocketAddress } from '../../src/domain/address.ts';
-import type { Capture, Redirector } from '../../src/ports/redirector.ts';
+import { at } from '../support/addresses.ts';
+import type {
+  BoundPort,
+  Capture,
+  DnatCapture,
+  RedirectCapture,
+  Redirector,
+} from '../../src/ports/redirector.ts';
 
 /** A host whose rules a redirector writes, and what else can happen to them. */
 export interface RedirectorHost extends AsyncDisposable {
   /** A redirector as a daemon makes it at its start. Another one on the same host: a start after kill -9. */
   redirector(): Redirector;
-  /** Every rule of the host, of both families, without counters; equal texts are equal rules. */
+  /** Every rule of the host, of both families, without counters; equal texts are equal rules; empty: none. */
   rules(): Promise<string>;
   /** Writes rules of somebody else, among them some that look a little like ours. */
   writeForeignRules(): Promise<void>;
@@ -22,25 +27,54 @@ export interface NoHost {
   readonly skip: string;
 }
 
-const CAPTURE: Capture = {
-  virtualIps: [at('172.17.0.1', 9999).address],
+const CAPTURE: DnatCapture = {
+  kind: 'dnat',
+  virtualIps: [at('172.17.0.1:9999').address],
   interfaces: ['br-0123456789ab', 'docker0'],
-  listeners: [at('172.17.0.1', 9999)],
+  listeners: [at('172.17.0.1:9999')],
+  bound: undefined,
+  localPorts: [],
 };
 
-const BOTH_FAMILIES: Capture = {
-  virtualIps: [at('172.17.0.1', 9999).address, at('fd00::1', 9999).address],
+const BOTH_FAMILIES: DnatCapture = {
+  ...CAPTURE,
+  virtualIps: [at('172.17.0.1:9999').address, at('[fd00::1]:9999').address],
   interfaces: ['docker0'],
-  listeners: [at('172.17.0.1', 9999), at('fd00::1', 9999)],
+  listeners: [at('172.17.0.1:9999'), at('[fd00::1]:9999')],
 };
+
+const REDIRECT: RedirectCapture = {
+  kind: 'redirect',
+  families: [4, 6],
+  virtualIps: [at('10.1.2.3:1').address, at('[fd00::1]:1').address],
+  port: at('10.1.2.3:9999').port,
+  bound: undefined,
+};
+
+/** More than fifteen of one source, one of another, and one of anybody. */
+const BOUND: readonly BoundPort[] = [
+  ...Array.from({ length: 20 }, (_, index) => ({
+    source: at('172.17.0.2:1').address,
+    port: at(`0.0.0.0:${8000 + index}`).port,
+  })),
+  { source: at('[fd00::2]:1').address, port: at('0.0.0.0:80').port },
+  { source: '*', port: at('0.0.0.0:6379').port },
+];
 
 /** Captures of one after the other, each different in one respect. */
 const CHANGES: readonly { readonly name: string; readonly capture: Capture }[] = [
   { name: 'an interface more', capture: { ...CAPTURE, interfaces: ['br-0123456789ab', 'br1', 'docker0'] } },
   { name: 'an interface less', capture: { ...CAPTURE, interfaces: ['docker0'] } },
-  { name: 'another virtual IP', capture: { ...CAPTURE, virtualIps: [at('10.1.2.3', 1).address] } },
-  { name: 'another listener', capture: { ...CAPTURE, listeners: [at('172.17.0.1', 10_000)] } },
+  { name: 'another virtual IP', capture: { ...CAPTURE, virtualIps: [at('10.1.2.3:1').address] } },
+  { name: 'another listener', capture: { ...CAPTURE, listeners: [at('172.17.0.1:10000')] } },
   { name: 'another family as well', capture: BOTH_FAMILIES },
+  { name: 'only what is bound', capture: { ...CAPTURE, bound: BOUND } },
+  {
+    name: "ports of the host's own traffic",
+    capture: { ...CAPTURE, localPorts: BOUND.map(({ port }) => port) },
+  },
+  { name: 'what arrives in the namespace', capture: REDIRECT },
+  { name: 'what arrives and is bound', capture: { ...REDIRECT, bound: BOUND } },
 ];
 
 /**
@@ -140,6 +174,20 @@ export function describeRedirectorContract(
     );
 
     it(
+      '[D11] ends with exactly one set of rules of a namespace however often it starts',
+      on(async (host) => {
+        await host.redirector().ensure(REDIRECT, { signal });
+        const once = await host.rules();
+        for (let start = 1; start <= 3; start += 1) {
+          assert.equal(await host.redirector().ensure(REDIRECT, { signal }), false);
+        }
+        assert.equal(await host.rules(), once);
+        await host.redirector().cleanup({ signal });
+        assert.equal(await host.rules(), '');
+      }),
+    );
+
+    it(
       '[C9] removes at the end what another life of the daemon wrote',
       on(async (host) => {
         const before = await host.rules();
@@ -196,11 +244,4 @@ export function describeRedirectorContract(
       }),
     );
   });
-}
-
-function at(text: string, number: number): SocketAddress {
-  const address = parseIpAddress(text);
-  const port = parsePort(number);
-  assert(address !== undefined && port !== undefined, 'the test names valid addresses');
-  return { address, port };
 }

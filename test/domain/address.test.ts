@@ -5,9 +5,14 @@ import {
   familyOf,
   formatSocketAddress,
   isLoopback,
+  isUnicast,
+  isUnspecified,
+  isIpAddress,
+  parseHostName,
   parseIpAddress,
   parsePort,
   parseSocketAddress,
+  unspecified,
 } from '../../src/domain/address.ts';
 import { address, port } from '../support/endpoints.ts';
 
@@ -166,4 +171,63 @@ describe('parseSocketAddress', () => {
   it('reads a mapped address in brackets as IPv4', () => {
     assert.deepEqual(parseSocketAddress('[::ffff:10.0.0.1]:80'), { address: '10.0.0.1', port: 80 });
   });
+});
+
+describe('isUnicast', () => {
+  for (const { text, is } of [
+    { text: '172.17.0.1', is: true },
+    { text: '10.254.254.254', is: true },
+    { text: '192.0.2.1', is: true },
+    { text: '169.254.1.1', is: true },
+    { text: 'fd00::1', is: true },
+    { text: '0.0.0.0', is: false },
+    { text: '0.1.2.3', is: false },
+    { text: '127.0.0.1', is: false },
+    { text: '224.0.0.1', is: false },
+    { text: '239.255.255.255', is: false },
+    { text: '255.255.255.255', is: false },
+    { text: '::', is: false },
+    { text: '::1', is: false },
+    { text: 'ff02::1', is: false },
+    { text: 'fe80::1', is: false },
+  ]) {
+    it(`says ${is} of ${text}`, () => {
+      assert.equal(isUnicast(address(text)), is);
+    });
+  }
+});
+
+describe('unspecified', () => {
+  for (const family of [4, 6] as const) {
+    it(`is the address of IPv${family} that stands for all`, () => {
+      assert.equal(familyOf(unspecified(family)), family);
+      assert(isUnspecified(unspecified(family)));
+    });
+  }
+});
+
+describe('parseHostName', () => {
+  for (const { text, is } of [
+    { text: 'db-1', is: 'db-1' },
+    { text: 'DB-1.Example.NET.', is: 'db-1.example.net' },
+    { text: 'my_service', is: 'my_service' },
+    { text: '3com.example', is: '3com.example' },
+    { text: '10.0.0.256', is: undefined },
+    { text: '10.0.0.1', is: undefined },
+    { text: '', is: undefined },
+    { text: '.', is: undefined },
+    { text: 'a..b', is: undefined },
+    { text: '-a', is: undefined },
+    { text: 'a b', is: undefined },
+    { text: 'a/b', is: undefined },
+    { text: 'fd00::1', is: undefined },
+    { text: `${'a'.repeat(64)}.net`, is: undefined },
+    { text: 'a.'.repeat(127) + 'ab', is: undefined },
+  ]) {
+    it(`reads '${text.slice(0, 30)}' as ${is ?? 'no host name'}`, () => {
+      const name = parseHostName(text);
+      assert.equal(name, is);
+      if (name !== undefined) assert(!isIpAddress(name));
+    });
+  }
 });

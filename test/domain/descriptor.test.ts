@@ -4,9 +4,9 @@ import { BALANCES } from '../../src/domain/balance.ts';
 import { formatDescriptor, parseDescriptor, splitDescriptors } from '../../src/domain/descriptor.ts';
 import type { DescriptorRules } from '../../src/domain/descriptor.ts';
 
-const ETCD: DescriptorRules = { wildcardService: true, udp: false };
-const FILE: DescriptorRules = { wildcardService: false, udp: false };
-const EVERYTHING: DescriptorRules = { wildcardService: true, udp: true };
+const ETCD: DescriptorRules = { discoveries: [{ name: 'etcd', wildcards: true }], udp: false };
+const FILE: DescriptorRules = { discoveries: [{ name: 'file', wildcards: false }], udp: false };
+const EVERYTHING: DescriptorRules = { discoveries: [{ name: 'etcd', wildcards: true }], udp: true };
 
 const PLACE = 'container web-1, variable BACKEND_DB';
 
@@ -36,6 +36,7 @@ const READ: readonly {
   { name: 'reads tcp by name', text: 'web;80/tcp', is: { protocol: 'tcp' } },
   { name: 'reads udp where it is carried', text: 'dns;53/udp', rules: EVERYTHING, is: { protocol: 'udp' } },
   { name: 'reads a policy', text: 'web;80;balance=least-connections', is: { balance: 'least-connections' } },
+  { name: 'reads which discovery is to be asked', text: 'web;80;from=file', is: { from: 'file' } },
   { name: 'leaves the policy open', text: 'web;80', is: { balance: undefined, protocol: 'tcp', tags: [] } },
   { name: 'drops space around', text: '  web;80\n', is: { service: 'web', port: 80 } },
   { name: 'reads a wildcard for etcd', text: '/prod/*/db;80', rules: ETCD, is: { service: '/prod/*/db' } },
@@ -99,7 +100,7 @@ const REPORTED: readonly { readonly name: string; readonly text: string; readonl
   {
     name: 'an unknown key',
     text: 'web;80;colour=red',
-    says: "column 8: unknown key 'colour' (known: balance); ignored",
+    says: "column 8: unknown key 'colour' (known: balance, from); ignored",
   },
   {
     name: 'a key of a later version',
@@ -151,6 +152,24 @@ describe('parseDescriptor', () => {
     });
   }
 
+  it('[C1] refuses a discovery that there is not: another one may mean another service', () => {
+    const result = parseDescriptor('web;80;from=main', PLACE, FILE);
+    assert.deepEqual(result, {
+      ok: false,
+      problems: [{ place: PLACE, column: 13, message: "no discovery is called 'main' (there are: file)" }],
+    });
+  });
+
+  it('[C1] takes a pattern only for a discovery that understands it', () => {
+    const rules = { discoveries: [...ETCD.discoveries, ...FILE.discoveries], udp: false };
+    assert(parseDescriptor('/a/*;80', PLACE, rules).ok);
+    assert(parseDescriptor('/a/*;80;from=etcd', PLACE, rules).ok);
+    const refused = parseDescriptor('/a/*;80;from=file', PLACE, rules);
+    assert.deepEqual(refused.problems, [
+      { place: PLACE, column: 4, message: "'*' is understood by etcd only" },
+    ]);
+  });
+
   it('uses the first of a key that is given twice', () => {
     const result = parseDescriptor('web;80;balance=least-connections;balance=round-robin', PLACE, FILE);
     assert(result.ok);
@@ -176,7 +195,10 @@ describe('parseDescriptor', () => {
 
   it('never throws, and every column is within the text or just behind it', () => {
     const nearly = fc.stringMatching(/^[ab/*,;=[\] ]{0,8}(;[0-9]{0,6}(\/[a-z]{0,3})?)?(;[a-c]?=?[a-c]?)*$/);
-    const rules = fc.record({ wildcardService: fc.boolean(), udp: fc.boolean() });
+    const rules = fc.record({
+      discoveries: fc.constantFrom(ETCD.discoveries, FILE.discoveries),
+      udp: fc.boolean(),
+    });
     const offsets = fc.nat({ max: 100 });
     fc.assert(
       fc.property(fc.oneof(fc.string(), nearly), rules, offsets, (text, rule, offset) => {
@@ -198,11 +220,12 @@ describe('parseDescriptor', () => {
       port: fc.integer({ min: 1, max: 65_535 }),
       protocol: fc.constantFrom('', '/tcp', '/udp'),
       balance: fc.constantFrom('', ...BALANCES.map((balance) => `;balance=${balance}`)),
+      from: fc.constantFrom('', ';from=etcd'),
     });
     fc.assert(
       fc.property(texts, (parts) => {
         const tags = parts.tags.length === 0 ? '' : `[${parts.tags.join(',')}]`;
-        const text = `${parts.service}${tags};${parts.port}${parts.protocol}${parts.balance}`;
+        const text = `${parts.service}${tags};${parts.port}${parts.protocol}${parts.balance}${parts.from}`;
         const result = parseDescriptor(text, PLACE, EVERYTHING);
         assert(result.ok, text);
         assert.deepEqual(parseDescriptor(formatDescriptor(result.value), PLACE, EVERYTHING), result);

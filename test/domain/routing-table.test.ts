@@ -13,7 +13,7 @@ import type { Route } from '../../src/domain/route.ts';
 
 const WEB = address('172.17.0.3');
 const OTHER = address('172.17.0.4');
-const DEFAULTS = { discovery: 'etcd', balance: 'round-robin' } as const;
+const DEFAULTS = { discoveries: [{ name: 'etcd', wildcards: true }], balance: 'round-robin' } as const;
 
 describe('bindingId', () => {
   it('tells addresses, protocols and ports apart, and nothing else', () => {
@@ -101,13 +101,13 @@ describe('poolKeyOf', () => {
 
   it('[C6] is another pool for another discovery', () => {
     const descriptor = descriptorOf('web;80');
-    const other = poolKeyOf(descriptor, { ...DEFAULTS, discovery: 'file' });
+    const other = poolKeyOf(descriptor, { ...DEFAULTS, discoveries: [{ name: 'file', wildcards: false }] });
     assert.notEqual(poolKeyOf(descriptor, DEFAULTS).id, other.id);
   });
 });
 
 function descriptorOf(text: string): Descriptor {
-  const result = parseDescriptor(text, 'a test', { wildcardService: false, udp: false });
+  const result = parseDescriptor(text, 'a test', { ...DEFAULTS, udp: false });
   assert(result.ok, `${text} is a descriptor`);
   return result.value;
 }

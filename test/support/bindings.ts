@@ -16,7 +16,10 @@ import type { ServiceName } from '../../src/domain/service-name.ts';
 import type { RoutingDefaults } from '../../src/app/routing.ts';
 
 /** The discovery and policy of descriptors that name none. */
-export const DEFAULTS: RoutingDefaults = { discovery: 'memory', balance: 'round-robin' };
+export const DEFAULTS: RoutingDefaults = {
+  discoveries: [{ name: 'memory', wildcards: true }],
+  balance: 'round-robin',
+};
 
 /** A service name for tests. Throws for what is not one. */
 export function serviceName(text: string): ServiceName {
@@ -27,7 +30,7 @@ export function serviceName(text: string): ServiceName {
 
 /** A descriptor for tests. Throws for what is not one. */
 export function descriptor(text: string): Descriptor {
-  const parsed = parseDescriptor(text, 'the test', { wildcardService: true, udp: true });
+  const parsed = parseDescriptor(text, 'the test', { ...DEFAULTS, udp: true });
   if (!parsed.ok) throw new Error(`not a descriptor: ${text}`);
   return parsed.value;
 }

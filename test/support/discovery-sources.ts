@@ -1,6 +1,7 @@
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ConsulDiscovery } from '../../src/adapters/consul/consul-discovery.ts';
 import { EtcdDiscovery } from '../../src/adapters/etcd/etcd-discovery.ts';
 import { createFileClient } from '../../src/adapters/file/client.ts';
 import { FileDiscovery } from '../../src/adapters/file/file-discovery.ts';
@@ -8,6 +9,8 @@ import { NodeClock } from '../../src/adapters/node/node-clock.ts';
 import { parseSocketAddress } from '../../src/domain/address.ts';
 import { endpointId } from '../../src/domain/endpoint.ts';
 import { SimClock } from '../../sim/clock.ts';
+import { ConsulCatalog } from '../../sim/consul/consul-catalog.ts';
+import { SimConsulClient } from '../../sim/consul/sim-consul-client.ts';
 import { EtcdStore } from '../../sim/etcd/etcd-store.ts';
 import { SimEtcdClient } from '../../sim/etcd/sim-etcd-client.ts';
 import { MemoryDiscovery } from '../../sim/memory-discovery.ts';
@@ -15,6 +18,7 @@ import { SimFile } from '../../sim/file/sim-file.ts';
 import { SeededRandom } from '../../sim/random.ts';
 import { settle } from './settle.ts';
 import type { ServiceName } from '../../src/domain/service-name.ts';
+import type { SimInstance } from '../../sim/consul/consul-catalog.ts';
 import type { DiscoverySource } from '../contracts/discovery.contract.ts';
 
 /** A real file is watched in real time. */
@@ -96,6 +100,59 @@ export async function simEtcdSource(): Promise<DiscoverySource> {
     },
     pass: async (ms) => clock.advance(ms),
     held: async () => clock.pendingTimers + store.followers,
+    [Symbol.asyncDispose]: async () => discovery[Symbol.asyncDispose](),
+  };
+}
+
+/**
+ * The Consul discovery over the simulated catalog.
+ *
+ * @param sockets - With as few as 2 no service has a blocking query of its own.
+ */
+export async function simConsulSource(sockets?: number): Promise<DiscoverySource> {
+  const clock = new SimClock(settle);
+  const catalog = new ConsulCatalog({ clock });
+  const client = new SimConsulClient({ clock, catalogs: [catalog] });
+  const options = { name: 'consul', ...(sockets !== undefined && { sockets }) };
+  const discovery = new ConsulDiscovery({ client, clock, random: new SeededRandom(1) }, options);
+  // A name begins with no slash there.
+  const nameOf = (service: ServiceName): string => service.slice(1);
+  catalog.register('other', { node: 'n9', id: 'x', address: '10.9.9.9', port: 1 });
+  const instanceOf = (name: string, at: string): SimInstance => {
+    const socket = parseSocketAddress(at);
+    if (socket === undefined) throw new Error(`not an address: ${at}`);
+    return { node: 'n1', id: name, ...socket, check: 'passing' };
+  };
+  return {
+    discovery,
+    isReal: false,
+    declare: async () => undefined,
+    put: async (service, name, at) => {
+      catalog.register(nameOf(service), instanceOf(name, at));
+    },
+    remove: async (service, name) => {
+      catalog.deregister(nameOf(service), 'n1', name);
+    },
+    putBad: async (service, name) => {
+      catalog.register(nameOf(service), { node: 'n1', id: name, address: '10.0.0.9', port: 0 });
+    },
+    cut: async () => {
+      catalog.setHealth('down');
+    },
+    repair: async () => {
+      catalog.setHealth('up');
+    },
+    forbid: async () => {
+      catalog.setHealth('blind');
+    },
+    losePosition: async () => {
+      catalog.cutAll();
+    },
+    putExpiring: async (service, name, at) => {
+      catalog.register(nameOf(service), instanceOf(name, at), { ttlMs: 2_000 });
+    },
+    pass: async (ms) => clock.advance(ms),
+    held: async () => clock.pendingTimers + catalog.followers,
     [Symbol.asyncDispose]: async () => discovery[Symbol.asyncDispose](),
   };
 }

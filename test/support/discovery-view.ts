@@ -1,6 +1,6 @@
 import { formatSocketAddress } from '../../src/domain/address.ts';
 import { parseServiceName } from '../../src/domain/service-name.ts';
-import type { Endpoint } from '../../src/domain/endpoint.ts';
+import type { ToldEndpoint } from '../../src/domain/endpoint.ts';
 import type { ServiceName } from '../../src/domain/service-name.ts';
 import type { Discovery, DiscoveryItem } from '../../src/ports/discovery.ts';
 
@@ -17,7 +17,7 @@ export function service(text: string): ServiceName {
 /** Watches one service in the background and keeps all it was told, with the view that follows from it. */
 export class DiscoveryView implements AsyncDisposable {
   readonly items: DiscoveryItem[] = [];
-  readonly #endpoints = new Map<string, Endpoint>();
+  readonly #endpoints = new Map<string, ToldEndpoint>();
   readonly #controller = new AbortController();
   readonly #done: Promise<void>;
   #error: Error | undefined;
@@ -37,7 +37,7 @@ export class DiscoveryView implements AsyncDisposable {
     return [...this.#endpoints.values()].map(formatSocketAddress).sort();
   }
 
-  get endpoints(): readonly Endpoint[] {
+  get endpoints(): readonly ToldEndpoint[] {
     return [...this.#endpoints.values()];
   }
 

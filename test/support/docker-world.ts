@@ -6,11 +6,18 @@ import { settle } from './settle.ts';
 import { SimClock } from '../../sim/clock.ts';
 import { SimDockerClient } from '../../sim/docker/sim-docker-client.ts';
 import { SimEngine } from '../../sim/docker/sim-engine.ts';
+import type { DockerProviderOptions } from '../../src/adapters/docker/docker-provider.ts';
 import type { ApiShape } from '../../sim/docker/engine-documents.ts';
 import type { Provider } from '../../src/ports/provider.ts';
 
 /** What the tests' descriptors may say. */
-export const RULES = { wildcardService: true, udp: false } as const;
+export const RULES = { discoveries: [{ name: 'etcd', wildcards: true }], udp: false } as const;
+
+/** What a world differs in from a plain one. */
+export interface DockerWorldOptions extends Pick<DockerProviderOptions, 'hostAddresses' | 'remote'> {
+  readonly shape?: ApiShape;
+  readonly seed?: number;
+}
 
 /** A simulated engine with the real provider on it. */
 export class DockerWorld {
@@ -20,13 +27,14 @@ export class DockerWorld {
   readonly client: SimDockerClient;
   readonly provider: Provider;
 
-  constructor({ shape = '1.41', seed = 1 }: { readonly shape?: ApiShape; readonly seed?: number } = {}) {
+  constructor(options: DockerWorldOptions = {}) {
+    const { shape = '1.41', seed = 1, ...rest } = options;
     const random = new SeededRandom(seed);
     this.engine = new SimEngine({ clock: this.clock, random: random.fork('engine') }, { shape });
     this.client = new SimDockerClient(this.engine);
     const { clock, log, client } = this;
     const dependencies = { clock, log, client, random: random.fork('provider') };
-    this.provider = createDockerProvider(dependencies, { prefix: 'BACKEND_', rules: RULES });
+    this.provider = createDockerProvider(dependencies, { prefix: 'BACKEND_', rules: RULES, ...rest });
   }
 
   /** Begins a watch and lets its first snapshot come. */

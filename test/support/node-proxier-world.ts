@@ -53,7 +53,7 @@ export async function nodeProxierWorld(place: NodePlace): Promise<ProxierWorld> 
   const dialer = new NodeDialer({ clock }, SOCKET_TUNING_DEFAULT);
   const relay = createFastRelay({ clock, fallback: createRelay({ clock }) });
   const proxier = new UserspaceProxier(
-    { clock, log, listener, dialer, relay, metrics: new MemoryMetrics() },
+    { clock, log, listener, isLocal: () => false, dialer, relay, metrics: new MemoryMetrics() },
     {
       listen: place.listen,
       maxConnections: 1_000,

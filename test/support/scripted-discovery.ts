@@ -1,5 +1,5 @@
 import { Wakeup } from '../../src/ports/wakeup.ts';
-import type { Endpoint } from '../../src/domain/endpoint.ts';
+import type { ToldEndpoint } from '../../src/domain/endpoint.ts';
 import type { ServiceName } from '../../src/domain/service-name.ts';
 import type { Discovery, DiscoveryItem, Evidence, Outage } from '../../src/ports/discovery.ts';
 
@@ -67,7 +67,7 @@ export class ScriptedDiscovery implements Discovery {
 
 /** A snapshot item; its endpoints must be given in the order of their ids. */
 export function snapshot(
-  endpoints: readonly Endpoint[],
+  endpoints: readonly ToldEndpoint[],
   evidence: Evidence = 'authoritative',
 ): DiscoveryItem {
   return { kind: 'snapshot', endpoints, evidence, revision: '1', problems: [] };

@@ -17,6 +17,8 @@ interface Engine {
   listContainers(options: Cancellable): Promise<unknown>;
   listNetworks(options: Cancellable): Promise<unknown>;
   getContainer(id: string): { inspect(options: Cancellable): Promise<unknown> };
+  getNetwork(id: string): { inspect(options: Cancellable): Promise<unknown> };
+  info(options: Cancellable): Promise<unknown>;
 }
 
 interface Cancellable {
@@ -49,19 +51,28 @@ export function createDockerClient({ engine }: { readonly engine: string }): Doc
       return answered(async () => (await connected(signal)).listContainers({ abortSignal: signal }));
     },
     async inspectContainer(id, { signal }) {
-      try {
-        return await answered(async () =>
-          (await connected(signal)).getContainer(id).inspect({ abortSignal: signal }),
-        );
-      } catch (error) {
-        if (error instanceof DockerAnswerError && error.status === 404) return undefined;
-        throw error;
-      }
+      return found(async () => (await connected(signal)).getContainer(id).inspect({ abortSignal: signal }));
     },
     async listNetworks({ signal }) {
       return answered(async () => (await connected(signal)).listNetworks({ abortSignal: signal }));
     },
+    async inspectNetwork(id, { signal }) {
+      return found(async () => (await connected(signal)).getNetwork(id).inspect({ abortSignal: signal }));
+    },
+    async info({ signal }) {
+      return answered(async () => (await connected(signal)).info({ abortSignal: signal }));
+    },
   };
+}
+
+/** As {@link answered}, but undefined where there is no such thing. */
+async function found(call: () => Promise<unknown>): Promise<unknown> {
+  try {
+    return await answered(call);
+  } catch (error) {
+    if (error instanceof DockerAnswerError && error.status === 404) return undefined;
+    throw error;
+  }
 }
 
 /**
@@ -90,10 +101,34 @@ async function answered<T>(call: () => Promise<T>): Promise<T> {
     return await call();
   } catch (error) {
     const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
-    if (typeof status !== 'number') throw error;
+    if (typeof status !== 'number') throw unreachable(error);
     const message = error instanceof Error ? error.message.trim() : '';
     throw new DockerAnswerError(status, message, { cause: error });
   }
+}
+
+/** What the system's words for a socket nobody answers at mean here, and what to do. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such socket: start Docker, or give its address with -docker',
+  ECONNREFUSED: 'nobody listens there: start Docker, or give its address with -docker',
+  EACCES: 'this user may not use the socket: run as root or as a member of its group (docker)',
+  EPERM: 'this user may not use the socket: run as root or as a member of its group (docker)',
+  ENOTFOUND: 'there is no such host: correct -docker (DOCKER_HOST)',
+  EAI_AGAIN: 'no name server answers for its host: correct -docker (DOCKER_HOST)',
+  EHOSTUNREACH: 'its host cannot be reached',
+  ENETUNREACH: 'its host cannot be reached',
+  ETIMEDOUT: 'its host does not answer',
+  ECONNRESET: 'it broke the connection',
+};
+
+/** Puts an error of the system into words; any other is left as it is. */
+function unreachable(error: unknown): unknown {
+  if (!(error instanceof Error) || !('code' in error)) return error;
+  const reason = REASONS[String(error.code)];
+  if (reason === undefined) return error;
+  const { address, path } = error as { readonly address?: unknown; readonly path?: unknown };
+  const at = [address, path].find((each) => typeof each === 'string');
+  return new Error(`${typeof at === 'string' ? `${at}: ` : ''}${reason}`, { cause: error });
 }
 
 async function openStream(engine: Engine, signal: AbortSignal): Promise<DockerEventStream> {

@@ -1,7 +1,7 @@
 import { consumerId } from '../../domain/consumer.ts';
-import { uncapturable } from './network-document.ts';
+import { leavesByGateway, uncapturable } from './network-document.ts';
 import { containerPlace } from './wants-of.ts';
-import type { ContainerDocument } from './container-document.ts';
+import type { Attachment, ContainerDocument } from './container-document.ts';
 import type { DockerNetwork } from './network-document.ts';
 import type { IpAddress } from '../../domain/address.ts';
 import type { Consumer, ConsumerAddress, ConsumerId, WantedBinding } from '../../domain/consumer.ts';
@@ -15,6 +15,21 @@ const SHARED_MODE = 'container:';
  * time.
  */
 const SHARING_DEPTH_MAX = 16;
+
+/** The network mode, and for people the network, of a container without a network namespace of its own. */
+export const HOST = 'host';
+
+const HOST_UNSEEN = 'of the host, which is not seen from where embassy runs; run it with --net=host';
+
+/** What the addresses of consumers depend on beside their own documents. */
+export interface ConsumerSurroundings {
+  /** By id. A network that is not among them is taken as one that can be captured. */
+  readonly networks: ReadonlyMap<string, DockerNetwork>;
+  /** By container id: where those on overlay networks leave the host. */
+  readonly gateway: ReadonlyMap<string, Attachment>;
+  /** The addresses of the host now; undefined where embassy is not on the host's network. */
+  readonly hostAddresses: (() => readonly IpAddress[]) | undefined;
+}
 
 /** A running container and what was read of it. */
 export interface ContainerRecord {
@@ -39,16 +54,17 @@ export interface Consumers {
  * decides whose it is, for all providers alike [C10].
  *
  * @param records - The running containers, by id.
- * @param networks - By id. A network that is not among them is taken as one that can be captured.
+ * @param surroundings - What else is known.
  *
- * Pure; O(n log n).
+ * Pure but for `hostAddresses`, which is asked once, and only if somebody needs it; O(n log n).
  */
 export function consumersOf(
   records: ReadonlyMap<string, ContainerRecord>,
-  networks: ReadonlyMap<string, DockerNetwork>,
+  surroundings: ConsumerSurroundings,
 ): Consumers {
   const consumers = new Map<ConsumerId, Consumer>();
   const problems: Problem[] = [];
+  const ways = waysOut(surroundings);
   const byName = new Map([...records.values()].map((record) => [record.container.name, record]));
   for (const [id, record] of [...records].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const { container, wants } = record;
@@ -56,9 +72,7 @@ export function consumersOf(
     const kept: ConsumerAddress[] = [];
     const missing: string[] = [];
     if (owner === undefined) missing.push(`the owner of its network (${container.networkMode}) does not run`);
-    for (const attachment of owner?.container.attachments ?? []) {
-      const network = networks.get(attachment.networkId);
-      const reason = network === undefined ? undefined : uncapturable(network);
+    for (const { attachment, reason } of owner === undefined ? [] : ways(owner.container, wants.length > 0)) {
       if (reason !== undefined) missing.push(`network ${attachment.network} (${reason}) cannot be captured`);
       for (const address of reason === undefined ? attachment.addresses : []) {
         kept.push({ address, network: attachment.network, endpointId: attachment.endpointId });
@@ -80,6 +94,37 @@ export function consumersOf(
     });
   }
   return { consumers, problems };
+}
+
+/** A place on a network, and why its traffic never reaches a capture rule; undefined where it does. */
+interface WayOut {
+  readonly attachment: Attachment;
+  readonly reason: string | undefined;
+}
+
+/** Tells by which networks, and from which addresses, a container's traffic leaves it. */
+function waysOut({
+  networks,
+  gateway,
+  hostAddresses,
+}: ConsumerSurroundings): (container: ContainerDocument, isAsking: boolean) => readonly WayOut[] {
+  let host: readonly IpAddress[] | undefined;
+  return (container, isAsking) => {
+    if (container.networkMode === HOST) {
+      if (!isAsking) return [];
+      host ??= hostAddresses?.() ?? [];
+      const attachment = { network: HOST, networkId: '', endpointId: HOST, addresses: host };
+      const reason = hostAddresses === undefined ? HOST_UNSEEN : undefined;
+      return [{ attachment, reason }];
+    }
+    const ways = container.attachments.flatMap((attachment): readonly WayOut[] => {
+      const network = networks.get(attachment.networkId);
+      if (network !== undefined && leavesByGateway(network)) return [];
+      return [{ attachment, reason: network === undefined ? undefined : uncapturable(network) }];
+    });
+    const leaving = gateway.get(container.id);
+    return leaving === undefined ? ways : [...ways, { attachment: leaving, reason: undefined }];
+  };
 }
 
 /**

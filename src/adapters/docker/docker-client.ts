@@ -20,6 +20,14 @@ export interface DockerClient {
   inspectContainer(id: string, options: { readonly signal: AbortSignal }): Promise<unknown>;
   /** @returns The document of `GET /networks`. Throws as `subscribe`. */
   listNetworks(options: { readonly signal: AbortSignal }): Promise<unknown>;
+  /**
+   * @param id - A network's id.
+   * @returns The document of `GET /networks/{id}`, with the containers on it; undefined if and only if there
+   *   is no such network. Throws as `subscribe`.
+   */
+  inspectNetwork(id: string, options: { readonly signal: AbortSignal }): Promise<unknown>;
+  /** @returns The document of `GET /info`. Throws as `subscribe`. */
+  info(options: { readonly signal: AbortSignal }): Promise<unknown>;
 }
 
 /**

@@ -4,6 +4,7 @@ import { shortId } from './container-document.ts';
 import { backoffMs } from '../../ports/backoff.ts';
 import type { DockerClient } from './docker-client.ts';
 import type { WantsOptions } from './wants-of.ts';
+import type { IpAddress } from '../../domain/address.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Provider, ProviderItem } from '../../ports/provider.ts';
@@ -31,6 +32,10 @@ export interface DockerProviderDependencies {
 export interface DockerProviderOptions extends WantsOptions {
   /** Milliseconds between two full lists; {@link RESYNC_DEFAULT_MS} when absent. */
   readonly resyncMs?: number;
+  /** The addresses of the host now, for containers on its own network; absent where that is not ours, too. */
+  readonly hostAddresses?: () => readonly IpAddress[];
+  /** Where the engine is when that is another host. */
+  readonly remote?: string;
 }
 
 /**
@@ -56,13 +61,17 @@ async function* watch(
 ): AsyncGenerator<ProviderItem, void> {
   const { clock, random, log } = dependencies;
   const { signal } = options;
-  const inventory = new Inventory();
+  const inventory = new Inventory({ hostAddresses: options.hostAddresses });
   const resyncMs = options.resyncMs ?? RESYNC_DEFAULT_MS;
   let failures = 0;
   let isAway = false;
   while (!signal.aborted) {
     const begunAtMs = clock.monotonicMs();
-    const end = yield* followEngine(dependencies, inventory, { ...options, resyncMs });
+    const end = yield* followEngine(dependencies, inventory, {
+      ...options,
+      resyncMs,
+      remote: options.remote,
+    });
     if (isAborted(signal)) return;
     if (end.answered) isAway = false;
     if (clock.monotonicMs() - begunAtMs >= STABLE_MS) failures = 0;

@@ -90,5 +90,6 @@ async function readContainer(
   const container = parsed.value;
   if (!container.running) return { kind: 'gone', id };
   const { wants, problems } = wantsOf(container, options);
-  return { kind: 'running', id, record: { container, wants, problems } };
+  // Keyed by the document's own id: an event may have named the container otherwise.
+  return { kind: 'running', id: container.id, record: { container, wants, problems } };
 }

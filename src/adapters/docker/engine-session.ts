@@ -1,7 +1,8 @@
 import { DirtyMarks } from './dirty-marks.ts';
 import { readEngineEvent } from './engine-event.ts';
 import { readContainers, readRunningIds } from './engine-reader.ts';
-import { readNetworks } from './network-document.ts';
+import { readGateway, readNetworks } from './network-document.ts';
+import { readSurroundings } from './engine-surroundings.ts';
 import { askEngine } from './ask-engine.ts';
 import type { DockerClient, DockerEventStream } from './docker-client.ts';
 import type { Inventory, Telling } from './inventory.ts';
@@ -40,6 +41,8 @@ export interface SessionDependencies {
 export interface SessionOptions extends WantsOptions {
   /** Everything is read again this often, because events get lost. */
   readonly resyncMs: number;
+  /** Where the engine is when that is another host. */
+  readonly remote: string | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -81,6 +84,7 @@ export async function* followEngine(
   try {
     stream = await askEngine(clock, { what: 'GET /events', signal }, (limited) => open(client, limited));
     reading = readEvents(stream, marks);
+    inventory.setEngineProblems(await readSurroundings(dependencies, options));
     await readAll(dependencies, inventory, options);
     answered = true;
     arm('settle', SETTLE_MS);
@@ -180,4 +184,6 @@ async function settle(
     inventory.take(await readContainers(dependencies, contested, options));
   }
   if (inventory.hasUnknownNetwork()) inventory.setNetworks(await readNetworks(dependencies, options));
+  if (!inventory.needsGateway()) return;
+  inventory.setGateway(await readGateway(dependencies, inventory.networks, options));
 }

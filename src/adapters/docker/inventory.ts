@@ -1,8 +1,9 @@
 import { diff } from '../../domain/change.ts';
 import { formatProblem } from '../../domain/result.ts';
-import { bridgeInterfaces } from './network-document.ts';
-import { consumersOf, contestedContainers, sameConsumer } from './consumers-of.ts';
-import type { ContainerRecord, Consumers } from './consumers-of.ts';
+import { bridgeInterfaces, leavesByGateway } from './network-document.ts';
+import { HOST, consumersOf, contestedContainers, sameConsumer } from './consumers-of.ts';
+import type { Attachment } from './container-document.ts';
+import type { ConsumerSurroundings, ContainerRecord, Consumers } from './consumers-of.ts';
 import type { ContainerReading } from './engine-reader.ts';
 import type { DockerNetwork } from './network-document.ts';
 import type { Change } from '../../domain/change.ts';
@@ -27,13 +28,49 @@ export interface Telling {
 export class Inventory {
   readonly #records = new Map<string, ContainerRecord>();
   readonly #troubles = new Map<string, readonly Problem[]>();
+  readonly #hostAddresses: ConsumerSurroundings['hostAddresses'];
   #networks: ReadonlyMap<string, DockerNetwork> = new Map();
+  #gateway: ReadonlyMap<string, Attachment> = new Map();
+  #engineProblems: readonly Problem[] = [];
   #toldConsumers: ReadonlyMap<ConsumerId, Consumer> = new Map();
   #toldInterfaces: readonly string[] = [];
   #toldProblems: ReadonlySet<string> = new Set();
 
+  /**
+   * @param hostAddresses - As in {@link ConsumerSurroundings}.
+   */
+  constructor(options: Pick<ConsumerSurroundings, 'hostAddresses'>) {
+    this.#hostAddresses = options.hostAddresses;
+  }
+
+  /** The networks by id, as they were read last. */
+  get networks(): ReadonlyMap<string, DockerNetwork> {
+    return this.#networks;
+  }
+
   setNetworks(networks: ReadonlyMap<string, DockerNetwork>): void {
     this.#networks = networks;
+  }
+
+  /** Takes where containers on overlay networks leave the host. */
+  setGateway(gateway: ReadonlyMap<string, Attachment>): void {
+    this.#gateway = gateway;
+  }
+
+  /** Takes what is wrong with the engine as a whole. */
+  setEngineProblems(problems: readonly Problem[]): void {
+    this.#engineProblems = problems;
+  }
+
+  /** Whether any container is on a network whose traffic leaves through docker_gwbridge. */
+  needsGateway(): boolean {
+    for (const { container } of this.#records.values()) {
+      for (const { networkId } of container.attachments) {
+        const network = this.#networks.get(networkId);
+        if (network !== undefined && leavesByGateway(network)) return true;
+      }
+    }
+    return false;
   }
 
   /** Takes what a look at some containers showed. */
@@ -82,7 +119,7 @@ export class Inventory {
 
   /** Tells everything. */
   tellSnapshot(): Telling {
-    const now = consumersOf(this.#records, this.#networks);
+    const now = this.#consumers();
     const interfaces = bridgeInterfaces(this.#networks);
     const changed = this.#changesTo(now).flatMap(idsOf);
     const problems = this.#remember(now);
@@ -98,11 +135,16 @@ export class Inventory {
   tellChanges(): Telling | undefined {
     const interfaces = bridgeInterfaces(this.#networks);
     if (interfaces.join(' ') !== this.#toldInterfaces.join(' ')) return this.tellSnapshot();
-    const now = consumersOf(this.#records, this.#networks);
+    const now = this.#consumers();
     const changes = this.#changesTo(now);
     const problems = this.#remember(now);
     if (changes.length === 0 && problems.length === 0) return undefined;
     return { item: { kind: 'changes', changes, problems }, changed: changes.flatMap(idsOf) };
+  }
+
+  #consumers(): Consumers {
+    const surroundings = { networks: this.#networks, gateway: this.#gateway };
+    return consumersOf(this.#records, { ...surroundings, hostAddresses: this.#hostAddresses });
   }
 
   #changesTo(now: Consumers): readonly Change<ConsumerId, Consumer>[] {
@@ -111,7 +153,8 @@ export class Inventory {
 
   /** Keeps what is told now, and returns the problems that were not there before. */
   #remember(now: Consumers): readonly Problem[] {
-    const problems = [...now.problems, ...[...this.#troubles.values()].flat()];
+    const troubles = [...this.#troubles.values()].flat();
+    const problems = [...this.#engineProblems, ...now.problems, ...troubles];
     const fresh = problems.filter((problem) => !this.#toldProblems.has(formatProblem(problem)));
     this.#toldConsumers = now.consumers;
     this.#toldProblems = new Set(problems.map(formatProblem));
@@ -121,5 +164,7 @@ export class Inventory {
 
 function idsOf(change: Change<ConsumerId, Consumer>): readonly ConsumerId[] {
   if (change.kind === 'remove') return [change.id];
-  return change.value.namespaceOwner === undefined ? [change.value.id] : [];
+  const { id, namespaceOwner, addresses } = change.value;
+  // The addresses of the host change without an event of Docker's.
+  return namespaceOwner === undefined && !addresses.some(({ network }) => network === HOST) ? [id] : [];
 }

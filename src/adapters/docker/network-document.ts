@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { shapeProblems } from './container-document.ts';
 import { askEngine } from './ask-engine.ts';
 import { formatProblem } from '../../domain/result.ts';
+import { parseIpAddress } from '../../domain/address.ts';
+import type { Attachment } from './container-document.ts';
 import type { DockerClient } from './docker-client.ts';
 import type { Result } from '../../domain/result.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -12,6 +14,9 @@ const DEFAULT_BRIDGE_OPTION = 'com.docker.network.bridge.default_bridge';
 
 /** The interface of Docker's default bridge, unless an option names another. */
 const DEFAULT_BRIDGE = 'docker0';
+
+/** The bridge through which overlay networks reach the world outside. */
+const GATEWAY_BRIDGE = 'docker_gwbridge';
 
 /** How much of a network's id its bridge is named after: `br-` and this many characters. */
 const BRIDGE_ID_LENGTH = 12;
@@ -37,6 +42,20 @@ const networksSchema = z.array(
     Options: z.record(z.string(), z.string()).nullish(),
   }),
 );
+
+/** `GET /networks/{id}`: who is on it, by container id. */
+const residentsSchema = z.object({
+  Containers: z
+    .record(
+      z.string(),
+      z.object({
+        EndpointID: z.string().default(''),
+        IPv4Address: z.string().default(''),
+        IPv6Address: z.string().default(''),
+      }),
+    )
+    .nullish(),
+});
 
 /**
  * Reads the document of `GET /networks`.
@@ -85,6 +104,47 @@ export async function defaultBridgeName(
   return undefined;
 }
 
+/** Whether what leaves the host from a network does so through docker_gwbridge, with an address there. */
+export function leavesByGateway(network: DockerNetwork): boolean {
+  return network.driver === 'overlay';
+}
+
+/**
+ * Reads who is on docker_gwbridge, with which address: containers on overlay networks leave through it, and
+ * their own documents do not tell [C11].
+ *
+ * @returns By container id; empty where there is no such network.
+ * @throws {Error} The engine cannot be asked, or answers with something else.
+ */
+export async function readGateway(
+  { client, clock }: { readonly client: DockerClient; readonly clock: Clock },
+  networks: ReadonlyMap<string, DockerNetwork>,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<ReadonlyMap<string, Attachment>> {
+  const gateway = [...networks.values()].find(({ name }) => name === GATEWAY_BRIDGE);
+  if (gateway === undefined) return new Map();
+  const what = `GET /networks/${GATEWAY_BRIDGE}`;
+  const document = await askEngine(clock, { what, signal }, (limited) =>
+    client.inspectNetwork(gateway.id, { signal: limited }),
+  );
+  return document === undefined ? new Map() : parseGateway(document, gateway);
+}
+
+function parseGateway(document: unknown, { id, name }: DockerNetwork): ReadonlyMap<string, Attachment> {
+  const parsed = residentsSchema.safeParse(document);
+  if (!parsed.success) {
+    throw new Error(shapeProblems(`network ${name}`, parsed.error).slice(0, 1).map(formatProblem).join(''));
+  }
+  return new Map(
+    Object.entries(parsed.data.Containers ?? {}).map(([container, at]) => {
+      const addresses = [at.IPv4Address, at.IPv6Address]
+        .map((text) => parseIpAddress(text.replace(/\/\d+$/, '')))
+        .filter((address) => address !== undefined);
+      return [container, { network: name, networkId: id, endpointId: at.EndpointID, addresses }];
+    }),
+  );
+}
+
 /**
  * Names the host's interfaces through which containers' traffic arrives, sorted and distinct. Networks
  * without a way out are left out: nothing of theirs is captured [C11].
@@ -108,7 +168,7 @@ export function bridgeInterfaces(networks: ReadonlyMap<string, DockerNetwork>): 
 export function uncapturable(network: DockerNetwork): string | undefined {
   if (network.internal) return 'internal';
   if (network.driver === 'null') return 'none';
-  return ['host', 'macvlan', 'ipvlan'].find((driver) => driver === network.driver);
+  return ['macvlan', 'ipvlan'].find((driver) => driver === network.driver);
 }
 
 function bridgeOf(id: string, name: string, options: Readonly<Record<string, string>>): string {

@@ -1,21 +1,23 @@
-import { readFile } from 'node:fs/promises';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
 import { get as httpGet } from 'node:http';
 import { get as httpsGet } from 'node:https';
 import { rootCertificates } from 'node:tls';
-import { InterceptingCall } from '@grpc/grpc-js';
-import { ConstantBackoff, handleWhen, noop, retry } from 'cockatiel';
-import { castGrpcError, Etcd3, EtcdPermissionDeniedError, isRecoverableError } from 'etcd3';
-import { EtcdError } from './etcd-client.ts';
-import { etcdErrorOf } from './etcd-failure.ts';
-import type { Interceptor } from '@grpc/grpc-js';
+import { InterceptingCall, ListenerBuilder, status } from '@grpc/grpc-js';
+import { noop } from 'cockatiel';
+import { castGrpcError, Etcd3 } from 'etcd3';
+import { EtcdCluster } from './etcd-cluster.ts';
+import { wireErrorOf } from './etcd-failure.ts';
+import { EtcdWireError } from './etcd-wire.ts';
+import { responsesOf } from './watch-response.ts';
+import type { CallOptions, Interceptor } from '@grpc/grpc-js';
 import type { IDuplexStream, IOptions, IWatchRequest, IWatchResponse } from 'etcd3';
-import type { EtcdClient, EtcdPage, EtcdRange, EtcdWatchItem } from './etcd-client.ts';
-
-/** What all tries of one unary call may take together, in milliseconds; the logic's own limit is 5 s. */
-const CALL_BUDGET_MS = 4_800;
-
-/** A call is tried again at once on the next host, or on the same when it is the only one. */
-const TRIES_MIN = 2;
+import type { Clock } from '../../ports/clock.ts';
+import type { Random } from '../../ports/random.ts';
+import type { EtcdClient, EtcdPage, EtcdRange } from './etcd-client.ts';
+import type { EtcdClientOptions } from './etcd-cluster.ts';
+import type { EtcdConnection, EtcdResponse, EtcdStream, EtcdTransport } from './etcd-wire.ts';
+import type { PemFacts, TlsContents, WireOptions } from './etcd-wire.ts';
 
 /**
  * Keep-alive of the connection, so that a vanished server ends it [P38]. etcd answers pings more often than
@@ -28,172 +30,159 @@ const CHANNEL_OPTIONS = {
   'grpc.keepalive_timeout_ms': 4_000,
   'grpc.initial_reconnect_backoff_ms': 250,
   'grpc.max_reconnect_backoff_ms': 2_000,
+  // A list that compactions outrun is read in pages that are larger than gRPC's default of 4 MiB.
+  'grpc.max_receive_message_length': 64 * 1024 * 1024,
 };
 
 /** Marks the end of everything that begins with a prefix, where a range has no end of its own. */
 const NO_END = Buffer.from([0]);
 
-/** How long a member may take to tell its version, in milliseconds. */
-const VERSION_LIMIT_MS = 2_000;
-
-/** The longest answer to that; real ones have fifty characters. */
+/** The longest answer to a question for the version, in characters; real ones have fifty. */
 const VERSION_LENGTH_MAX = 1_000;
 
-/** Files in PEM form, by path or by content. */
-interface Tls<T> {
-  readonly ca: T | undefined;
-  readonly cert: T | undefined;
-  readonly key: T | undefined;
-}
+/** The largest file of certificates that is read; a system's whole store has 300 KB. */
+const FILE_LENGTH_MAX = 4 * 1024 * 1024;
 
-/** How to reach a cluster. */
-export interface EtcdClientOptions {
-  /** `host:port` of each member; at least one. */
-  readonly hosts: readonly string[];
-  /** Speak TLS; undefined speaks plainly. Without `ca` the certificates of the system are trusted. */
-  readonly tls: Tls<string> | undefined;
-  /** The password is the first line of its file, as editors end it with a newline. Undefined: no name. */
-  readonly credentials: { readonly user: string; readonly passwordFile: string } | undefined;
-}
+/** Counts connections, see {@link connect}. */
+let connections = 0;
 
 /**
- * Makes a client of an etcd v3 cluster; it connects with the first call, again whenever needed.
+ * Makes a client of an etcd v3 cluster; it connects with the first call, again whenever needed. Files are
+ * read when it connects, so that a missing one is told like any other outage.
  *
- * @throws {EtcdError} `failed`: one of the files cannot be read; the message names it.
- *
- * Watches use the raw stream of etcd3 instead of its Watcher: that one resumes from a revision of its own
- * choice, hides the compaction and is wedged by a watch that the server refuses.
+ * Of etcd3 it uses the calls and the raw stream of watches: the library's Watcher resumes from a revision of
+ * its own choice, hides the compaction and is wedged by a watch that the server refuses; its pool of hosts
+ * picks them at random, and its authenticator keeps an outdated token for watches.
  */
-export async function createEtcdClient(options: EtcdClientOptions): Promise<EtcdClient> {
-  const { hosts } = options;
-  const tls = options.tls === undefined ? undefined : await readTls(options.tls);
-  const auth = options.credentials === undefined ? undefined : await readAuth(options.credentials);
-  const tries = Math.max(TRIES_MIN, hosts.length);
-  const retries = { maxAttempts: tries - 1, backoff: new ConstantBackoff(0) };
-  const etcd = new Etcd3({
-    hosts: hosts.map((host) => `${tls === undefined ? 'http' : 'https'}://${host}`),
-    ...(tls && { credentials: credentialsOf(tls) }),
-    ...(auth && { auth }),
-    grpcOptions: CHANNEL_OPTIONS,
-    defaultCallOptions: ({ isStream }) => {
-      return isStream ? { interceptors: [requireLeader] } : { deadline: Date.now() + CALL_BUDGET_MS / tries };
-    },
-    // Waiting is the logic's; and no circuit breaker, which would keep us away from a server that is back.
-    faultHandling: { global: retry(handleWhen(isRecoverableError), retries), host: () => noop },
-  });
-  let hasAnswered = false;
+export function createEtcdClient(
+  dependencies: { readonly clock: Clock; readonly random: Random },
+  options: EtcdClientOptions,
+): EtcdClient {
+  return new EtcdCluster({ ...dependencies, transport: etcdTransport }, options);
+}
 
-  /** Races a call with its signal, and makes every failure an {@link EtcdError}. */
-  async function call<T>(signal: AbortSignal, begin: () => Promise<T>): Promise<T> {
+/** The real files and sockets. */
+export const etcdTransport: EtcdTransport = { connect, readFile: readSmall, examine, isKeyOf, version };
+
+function connect(host: string, tls: TlsContents | undefined): EtcdConnection {
+  connections += 1;
+  const etcd = connected(host, tls);
+  /** Makes every failure an {@link EtcdWireError}. */
+  const call = async <T>(options: WireOptions, begin: (options: CallOptions) => Promise<T>): Promise<T> => {
     try {
-      const answer = await raceAbort(signal, begin());
-      hasAnswered = true;
-      return answer;
+      return await begin({ interceptors: [sending({ token: options.token }), obeying(options.signal)] });
     } catch (error) {
-      signal.throwIfAborted();
-      const failure = failureOf(error, hosts);
-      if (hasAnswered || failure.code !== 'unavailable') throw failure;
-      const v2 = await findV2(hosts, { tls, signal });
-      signal.throwIfAborted();
-      if (v2 === undefined) throw failure;
-      const advice = 'which speaks v2 only; write etcd2:// instead of etcd://';
-      throw new EtcdError('v2-only', `${v2.host} is etcd ${v2.version}, ${advice}`, { cause: error });
+      throw failureOf(error);
     }
-  }
-
+  };
   return {
-    range: (range, { signal }) => call(signal, () => readPage(etcd, range)),
-    count: ({ prefix, revision }, { signal }) => {
-      return call(signal, async () => {
-        const answer = await etcd.kv.range({ ...keysOf(prefix), revision, count_only: true });
-        return Number(answer.count);
-      });
+    range: (range, options) => call(options, (own) => readPage(etcd, range, own)),
+    count: async ({ prefix, revision }, options) => {
+      const request = { ...keysOf(prefix), revision, count_only: true };
+      const answer = await call(options, (own) => etcd.kv.range(request, own));
+      return Number(answer.count);
     },
-    ping: ({ signal }) => {
-      return call(signal, async () => {
-        try {
-          await etcd.kv.range({ key: NO_END, limit: 1, keys_only: true });
-        } catch (error) {
-          // The rights were looked up behind the quorum: as good an answer as any.
-          if (!(error instanceof EtcdPermissionDeniedError)) throw error;
-        }
-      });
+    ping: async (options) => {
+      await call(options, (own) => etcd.kv.range({ key: NO_END, limit: 1, keys_only: true }, own));
     },
-    watch: (range, { signal }) => watch(etcd, range, { hosts, signal }),
-    [Symbol.asyncDispose]: async () => {
+    authenticate: async (user, options) => {
+      return (await call(options, (own) => etcd.auth.authenticate({ ...user }, own))).token;
+    },
+    knowsLeader: async (options) => {
+      return (await call(options, (own) => etcd.maintenance.status(own))).leader !== '0';
+    },
+    openStream: ({ token }) => openStream(etcd, token),
+    [Symbol.dispose]: () => {
       etcd.close();
     },
   };
 }
 
-async function readPage(etcd: Etcd3, range: EtcdRange): Promise<EtcdPage> {
+function connected(host: string, tls: TlsContents | undefined): Etcd3 {
+  try {
+    return new Etcd3({
+      hosts: `${tls === undefined ? 'http' : 'https'}://${host}`,
+      ...(tls && { credentials: credentialsOf(tls) }),
+      // gRPC shares sockets between channels with equal options; a broken one must not be met again.
+      grpcOptions: { ...CHANNEL_OPTIONS, 'embassy.connection': connections },
+      // Trying again is the logic's; and no circuit breaker, which would keep us from a server that is back.
+      faultHandling: { global: noop, host: () => noop },
+    });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new EtcdWireError('failed', `TLS does not take the files it is given: ${reason}`, { cause });
+  }
+}
+
+async function readPage(etcd: Etcd3, range: EtcdRange, options: CallOptions): Promise<EtcdPage> {
   const { key, range_end: end } = keysOf(range.prefix);
-  const answer = await etcd.kv.range({
+  const request = {
     key: range.from === undefined ? key : Buffer.from(range.from),
     range_end: end,
     limit: range.limit,
     ...(range.revision === undefined ? {} : { revision: range.revision }),
-  });
+  };
+  const answer = await etcd.kv.range(request, options);
   const items = answer.kvs.map(({ key: name, value }) => ({ key: name.toString(), value: value.toString() }));
   const last = answer.kvs.at(-1);
   const next = answer.more && last !== undefined ? Buffer.concat([last.key, NO_END]) : undefined;
   return { revision: answer.header.revision, items, next };
 }
 
-async function* watch(
-  etcd: Etcd3,
-  range: { readonly prefix: string; readonly fromRevision: string },
-  options: { readonly hosts: readonly string[]; readonly signal: AbortSignal },
-): AsyncGenerator<EtcdWatchItem, void, undefined> {
-  const { hosts, signal } = options;
-  let stream: IDuplexStream<IWatchRequest, IWatchResponse> | undefined;
-  const stop = (): void => {
-    // Ended first, so that etcd3 doesn't take the cancellation for a fault of the host.
-    stream?.end();
-    stream?.cancel();
+type WatchStream = IDuplexStream<IWatchRequest, IWatchResponse>;
+
+function openStream(etcd: Etcd3, token: string | undefined): EtcdStream {
+  let isDisposed = false;
+  let open: WatchStream | undefined;
+  // Asks etcd to end a watch whose member lost the leader, instead of keeping silent.
+  const opening = etcd.watchClient.watch({ interceptors: [sending({ token, hasleader: 'true' })] });
+  const send = (request: IWatchRequest): void => {
+    // A stream that cannot be opened tells it to whoever reads it.
+    void opening.then(
+      (stream) => {
+        if (!isDisposed) stream.write(request);
+      },
+      () => undefined,
+    );
   };
-  try {
-    signal.throwIfAborted();
-    stream = await etcd.watchClient.watch();
-    signal.addEventListener('abort', stop, { once: true });
-    signal.throwIfAborted();
-    const start = { start_revision: range.fromRevision, fragment: true };
-    stream.write({ create_request: { ...keysOf(range.prefix), ...start } });
-    // The stream is a Readable; etcd3's type of it lacks the iterator.
-    for await (const response of stream as unknown as AsyncIterable<IWatchResponse>) {
-      if (response.canceled) throw cancelled(response);
-      if (response.created) yield { kind: 'created' };
-      if (response.events.length === 0) continue;
-      const events = response.events.map(({ type, kv }) => {
-        const key = kv.key.toString();
-        return type.toLowerCase() === 'delete'
-          ? ({ kind: 'delete', key } as const)
-          : ({ kind: 'put', key, value: kv.value.toString() } as const);
-      });
-      yield { kind: 'events', events, revision: response.header.revision };
+  async function* read(): AsyncGenerator<EtcdResponse, void, undefined> {
+    try {
+      open = await opening;
+      // The stream is a Readable; etcd3's type of it lacks the iterator.
+      for await (const response of open as unknown as AsyncIterable<IWatchResponse>) {
+        yield* responsesOf(response);
+      }
+    } catch (error) {
+      if (!isDisposed) throw failureOf(error);
     }
-    throw new EtcdError('unavailable', 'the watch was ended by the server');
-  } catch (error) {
-    signal.throwIfAborted();
-    throw failureOf(error, hosts);
-  } finally {
-    signal.removeEventListener('abort', stop);
-    stop();
   }
+  return {
+    responses: read(),
+    create: (range) => {
+      const start = { start_revision: range.fromRevision, fragment: true };
+      send({ create_request: { ...keysOf(range.prefix), ...start } });
+    },
+    cancel: (watchId) => {
+      send({ cancel_request: { watch_id: watchId } });
+    },
+    [Symbol.dispose]: () => {
+      if (isDisposed) return;
+      isDisposed = true;
+      const stop = (stream: WatchStream): void => {
+        // Ended first, so that etcd3 doesn't take the cancellation for a fault of the host.
+        stream.end();
+        stream.cancel();
+      };
+      if (open === undefined) void opening.then(stop, () => undefined);
+      else stop(open);
+    },
+  };
 }
 
-function failureOf(error: unknown, hosts: readonly string[]): EtcdError {
-  if (error instanceof EtcdError) return error;
+function failureOf(error: unknown): EtcdWireError {
+  if (error instanceof EtcdWireError) return error;
   const cast = castGrpcError(error instanceof Error ? error : new Error(String(error)));
-  return etcdErrorOf({ kind: cast.constructor.name, message: cast.message, cause: error }, hosts);
-}
-
-function cancelled(response: IWatchResponse): Error {
-  if (response.compact_revision !== '0') {
-    const message = `the history before revision ${response.compact_revision} is compacted`;
-    return new EtcdError('compacted', message);
-  }
-  return new Error(`etcdserver: the watch was cancelled: ${response.cancel_reason || 'no reason given'}`);
+  return wireErrorOf({ kind: cast.constructor.name, message: cast.message, cause: error });
 }
 
 /** The range of all keys with a prefix: up to the prefix with its last byte one higher. */
@@ -206,52 +195,80 @@ function keysOf(prefix: string): { readonly key: Buffer; readonly range_end: Buf
   return { key, range_end: end };
 }
 
-/** Asks etcd to end a watch whose member lost the leader, instead of keeping silent. */
-const requireLeader: Interceptor = (options, nextCall) => {
-  return new InterceptingCall(nextCall(options), {
-    start: (metadata, listener, next) => {
-      metadata.set('hasleader', 'true');
-      next(metadata, listener);
-    },
-  });
-};
-
-async function raceAbort<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = (): void => {
-    reject(signal.reason as Error);
+/** Sends metadata that etcd3 has no option for; undefined is not sent. */
+function sending(entries: { readonly token: string | undefined; readonly hasleader?: 'true' }): Interceptor {
+  return (options, nextCall) => {
+    return new InterceptingCall(nextCall(options), {
+      start: (metadata, listener, next) => {
+        for (const [name, value] of Object.entries(entries))
+          if (value !== undefined) metadata.set(name, value);
+        next(metadata, listener);
+      },
+    });
   };
-  signal.addEventListener('abort', abort, { once: true });
-  if (signal.aborted) abort();
+}
+
+/** Cancels a call at its signal, which etcd3 has no way to, and lets etcd3 not retry. */
+function obeying(signal: AbortSignal): Interceptor {
+  return (options, nextCall) => {
+    const call = nextCall(options);
+    const cancel = (): void => {
+      call.cancelWithStatus(status.CANCELLED, 'given up');
+    };
+    const listener = new ListenerBuilder().withOnReceiveStatus((end, next) => {
+      signal.removeEventListener('abort', cancel);
+      // etcd3 makes a call that ends with these words again and again, with the same token.
+      next({ ...end, details: end.details.replace(/^etcdserver: (?=invalid auth token)/, '') });
+    });
+    return new InterceptingCall(call, {
+      start: (metadata, _listener, next) => {
+        signal.addEventListener('abort', cancel, { once: true });
+        next(metadata, listener.build());
+      },
+    });
+  };
+}
+
+async function readSmall(path: string): Promise<Uint8Array> {
+  const { size } = await stat(path);
+  if (size > FILE_LENGTH_MAX) throw new Error(`it is longer than ${FILE_LENGTH_MAX} bytes`);
+  return readFile(path);
+}
+
+function examine(pem: Uint8Array): PemFacts {
+  const text = Buffer.from(pem);
   try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
+    const { validFromDate, validToDate } = new X509Certificate(text);
+    const [from, to] = [validFromDate, validToDate].map((date) => ({
+      atMs: date.getTime(),
+      text: date.toISOString(),
+    }));
+    if (from !== undefined && to !== undefined) return { kind: 'certificate', from, to };
+  } catch {
+    // Not a certificate; perhaps a key.
+  }
+  if (text.includes('ENCRYPTED')) return { kind: 'encrypted key' };
+  try {
+    createPrivateKey(text);
+    return { kind: 'key' };
+  } catch {
+    return { kind: 'nothing' };
   }
 }
 
-/** Finds a member that says it is older than v3; undefined when none says so. Asked before v3 answered. */
-async function findV2(
-  hosts: readonly string[],
-  options: { readonly tls: Tls<Buffer> | undefined; readonly signal: AbortSignal },
-): Promise<{ readonly host: string; readonly version: string } | undefined> {
-  for (const host of hosts) {
-    const answer = await readVersion(host, options).catch(() => '');
-    const version = /"etcdserver"\s*:\s*"([012]\.[0-9.]+)/.exec(answer)?.[1];
-    if (version !== undefined) return { host, version };
-  }
-  return undefined;
+function isKeyOf(key: Uint8Array, certificate: Uint8Array): boolean {
+  return new X509Certificate(Buffer.from(certificate)).checkPrivateKey(createPrivateKey(Buffer.from(key)));
 }
 
-async function readVersion(
+async function version(
   host: string,
-  options: { readonly tls: Tls<Buffer> | undefined; readonly signal: AbortSignal },
+  options: { readonly tls: TlsContents | undefined; readonly signal: AbortSignal },
 ): Promise<string> {
-  const { tls } = options;
-  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(VERSION_LIMIT_MS)]);
+  const { tls, signal } = options;
   return new Promise((resolve, reject) => {
     const url = `${tls === undefined ? 'http' : 'https'}://${host}/version`;
-    const request = tls === undefined ? httpGet(url, { signal }) : httpsGet(url, { ...tls, signal });
+    const files = { ca: bufferOf(tls?.ca), cert: bufferOf(tls?.cert), key: bufferOf(tls?.key) };
+    const request = tls === undefined ? httpGet(url, { signal }) : httpsGet(url, { ...files, signal });
     request.on('error', reject).on('response', (response) => {
       let text = '';
       response
@@ -268,33 +285,16 @@ async function readVersion(
   });
 }
 
-function credentialsOf(tls: Tls<Buffer>): NonNullable<IOptions['credentials']> {
+function credentialsOf(tls: TlsContents): NonNullable<IOptions['credentials']> {
+  const key = bufferOf(tls.key);
+  const cert = bufferOf(tls.cert);
   return {
-    rootCertificate: tls.ca ?? Buffer.from(rootCertificates.join('\n')),
-    ...(tls.key && { privateKey: tls.key }),
-    ...(tls.cert && { certChain: tls.cert }),
+    rootCertificate: bufferOf(tls.ca) ?? Buffer.from(rootCertificates.join('\n')),
+    ...(key && { privateKey: key }),
+    ...(cert && { certChain: cert }),
   };
 }
 
-async function readTls(files: Tls<string>): Promise<Tls<Buffer>> {
-  const read = async (path: string | undefined): Promise<Buffer | undefined> => {
-    return path === undefined ? undefined : readNamed(path);
-  };
-  return { ca: await read(files.ca), cert: await read(files.cert), key: await read(files.key) };
-}
-
-async function readAuth(
-  credentials: NonNullable<EtcdClientOptions['credentials']>,
-): Promise<IOptions['auth']> {
-  const [password = ''] = (await readNamed(credentials.passwordFile)).toString().split(/\r?\n/);
-  return { username: credentials.user, password };
-}
-
-async function readNamed(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new EtcdError('failed', `a file that etcd needs cannot be read: ${reason}`, { cause });
-  }
+function bufferOf(bytes: Uint8Array | undefined): Buffer | undefined {
+  return bytes === undefined ? undefined : Buffer.from(bytes);
 }

@@ -4,6 +4,7 @@ import { EtcdError } from './etcd-client.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { keyRangeOf } from './key-range.ts';
 import { listService } from './list-service.ts';
+import { ListTurns } from './list-turns.ts';
 import { WatchSession } from './watch-session.ts';
 import { askEtcd } from './ask-etcd.ts';
 import type { ServiceName } from '../../domain/service-name.ts';
@@ -38,12 +39,13 @@ interface Subject {
  * the session, and the next one lists again, so that nothing can be missed in between [P16]. The client
  * library's own resuming is never used: it loses its place at a second cut.
  *
- * Each service has a stream of its own on the one connection; sharing a stream would be the client's to do.
+ * Each service has a watch of its own; that they share one stream is the client's doing.
  */
 export class EtcdDiscovery implements Discovery {
   readonly name: string;
   readonly #dependencies: EtcdDiscoveryDependencies;
   readonly #heartbeat: Heartbeat;
+  readonly #turns = new ListTurns();
   readonly #resyncMs: number;
 
   /** @param options - `resyncMs`: the longest interval between two lists of a service. */
@@ -84,7 +86,7 @@ export class EtcdDiscovery implements Discovery {
             continue;
           }
           failures = session.wasStable ? 1 : failures + 1;
-          const outage = outageOf(error, session, { hasListed });
+          const outage = outageOf(error, session, { hasListed, failures });
           if (outage !== undefined && outage.kind !== told) {
             told = outage.kind;
             yield outage;
@@ -119,7 +121,9 @@ export class EtcdDiscovery implements Discovery {
     const { range, table } = subject;
     const { signal } = session;
     try {
-      const list = await listService(this.#dependencies, range, { signal });
+      const list = await this.#turns.run(() => listService(this.#dependencies, range, { signal }), {
+        signal,
+      });
       const problems = table.replace(list.items);
       const { evidence, revision } = list;
       yield { kind: 'snapshot', endpoints: table.endpoints, evidence, revision, problems };
@@ -149,10 +153,12 @@ export class EtcdDiscovery implements Discovery {
 function outageOf(
   error: unknown,
   session: WatchSession,
-  options: { readonly hasListed: boolean },
+  options: { readonly hasListed: boolean; readonly failures: number },
 ): Outage | undefined {
   const outage = outageFrom(error);
-  if (outage.kind === 'forbidden') return outage;
+  // A watch that is refused behind a good list: a token ran out in between, which the next list mends.
+  const isFirstRefusal = options.hasListed && options.failures === 1;
+  if (outage.kind === 'forbidden') return isFirstRefusal ? undefined : outage;
   if (error instanceof EtcdError && error.code === 'compacted') return undefined;
   if (options.hasListed && session.end?.kind !== 'lost') return undefined;
   return outage;

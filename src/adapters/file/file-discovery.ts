@@ -2,8 +2,9 @@ import { sameEndpoints } from '../../domain/endpoint.ts';
 import { formatProblem } from '../../domain/result.ts';
 import { Wakeup } from '../../ports/wakeup.ts';
 import { FileError } from './file-client.ts';
+import { parseFile } from './file-document.ts';
 import { FileFollower } from './file-follower.ts';
-import type { Endpoint } from '../../domain/endpoint.ts';
+import type { ToldEndpoint } from '../../domain/endpoint.ts';
 import type { Problem } from '../../domain/result.ts';
 import type { ServiceName } from '../../domain/service-name.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -24,7 +25,7 @@ export interface FileDiscoveryDependencies {
 /** What one watch has told, so that it tells each thing once. */
 interface Told {
   /** Undefined until the first snapshot. */
-  endpoints: readonly Endpoint[] | undefined;
+  endpoints: readonly ToldEndpoint[] | undefined;
   problems: ReadonlySet<string>;
   trouble: 'unreachable' | 'forbidden' | undefined;
 }
@@ -81,8 +82,9 @@ export class FileDiscovery implements Discovery {
 
   async probe({ signal }: { readonly signal: AbortSignal }): Promise<Outage | undefined> {
     try {
-      await this.#client.read({ signal });
-      return undefined;
+      const parsed = parseFile(await this.#client.read({ signal }), this.#client.path);
+      if (parsed.ok) return undefined;
+      return { kind: 'unreachable', reason: parsed.problems.map(formatProblem).join('; ') };
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
       return { kind: error.code === 'forbidden' ? 'forbidden' : 'unreachable', reason: error.message };

@@ -1,11 +1,11 @@
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
-import { formatSocketAddress, parseIpAddress, parsePort, parseSocketAddress } from '../../domain/address.ts';
+import { formatSocketAddress, parseHost, parseHostAndPort, parsePort } from '../../domain/address.ts';
 import { endpointId, WEIGHT_DEFAULT, WEIGHT_MAX } from '../../domain/endpoint.ts';
 import { parseServiceName, wildcardOffset } from '../../domain/service-name.ts';
 import type { Document, Node } from 'yaml';
-import type { IpAddress, Port } from '../../domain/address.ts';
-import type { Endpoint } from '../../domain/endpoint.ts';
+import type { HostName, IpAddress, Port } from '../../domain/address.ts';
+import type { ToldEndpoint } from '../../domain/endpoint.ts';
 import type { Problem } from '../../domain/result.ts';
 import type { ServiceName } from '../../domain/service-name.ts';
 
@@ -27,8 +27,11 @@ const ENTRY = z.strictObject({
 
 /** One service of the file. */
 export interface FileService {
-  /** The good ones, sorted by id; undefined when what stands there is no list, which is not an empty one. */
-  readonly endpoints: readonly Endpoint[] | undefined;
+  /**
+   * The good ones, sorted by id; undefined when what stands there is no list, or one without a good entry:
+   * neither is an empty list.
+   */
+  readonly endpoints: readonly ToldEndpoint[] | undefined;
   readonly problems: readonly Problem[];
 }
 
@@ -119,7 +122,7 @@ function readService(value: unknown, keyNode: Node | undefined, source: Source):
   if (!isSeq<Node>(value)) {
     return { endpoints: undefined, problems: [source.at(keyNode, `must be a list of endpoints: ${FORM}`)] };
   }
-  const endpoints = new Map<string, Endpoint>();
+  const endpoints = new Map<string, ToldEndpoint>();
   const problems: Problem[] = [];
   for (const node of value.items) {
     const entry = readEntry(node, resolve(node, source), source);
@@ -131,6 +134,7 @@ function readService(value: unknown, keyNode: Node | undefined, source: Source):
       endpoints.set(entry.id, entry);
     }
   }
+  if (endpoints.size === 0 && problems.length > 0) return { endpoints: undefined, problems };
   return { endpoints: [...endpoints.values()].sort((a, b) => (a.id < b.id ? -1 : 1)), problems };
 }
 
@@ -143,10 +147,10 @@ function readEntry(
   place: Node,
   node: unknown,
   source: Source,
-): Endpoint | { readonly problems: readonly Problem[] } {
+): ToldEndpoint | { readonly problems: readonly Problem[] } {
   const value = valueOf(node, source);
   if (typeof value === 'string') {
-    const at = parseSocketAddress(value);
+    const at = parseHostAndPort(value);
     if (at === undefined) return { problems: [source.at(place, shortFormFault(value))] };
     return endpointOf(at.address, at.port, WEIGHT_DEFAULT, undefined);
   }
@@ -164,7 +168,7 @@ function readEntry(
     };
   }
   const { address: addressText, port: portText, weight, tags } = parsed.data;
-  const address = parseIpAddress(addressText);
+  const address = parseHost(addressText);
   const port = parsePort(portText);
   if (address !== undefined && port !== undefined) {
     return endpointOf(address, port, weight ?? WEIGHT_DEFAULT, tags);
@@ -189,11 +193,11 @@ function valueOf(node: unknown, source: Source): unknown {
 }
 
 function endpointOf(
-  address: IpAddress,
+  address: IpAddress | HostName,
   port: Port,
   weight: number,
   tags: readonly string[] | undefined,
-): Endpoint {
+): ToldEndpoint {
   return { id: endpointId(formatSocketAddress({ address, port })), address, port, weight, tags };
 }
 
@@ -201,16 +205,13 @@ function shortFormFault(text: string): string {
   const parts = /^(.*):([^:]*)$/.exec(text);
   if (parts === null) return `'${text}' is not an endpoint: ${FORM}`;
   const host = (parts[1] ?? '').replace(/^\[(.*)\]$/, '$1');
-  if (parseIpAddress(host) === undefined) return addressFault(host);
+  if (parseHost(host) === undefined) return addressFault(host);
   if (parsePort(parts[2] ?? '') === undefined) return portFault(parts[2] ?? '');
   return `'${text}' is not an endpoint: an IPv6 address stands in brackets, quoted: "[fd00::1]:80"`;
 }
 
 function addressFault(text: string): string {
-  if (/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(text) && /[A-Za-z]/.test(text)) {
-    return `'${text}' is a host name; host names are not supported yet, give an IP address`;
-  }
-  return `'${text}' is not an IP address`;
+  return `'${text}' is neither an IP address nor a host name`;
 }
 
 function portFault(text: string): string {

@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process';
 import { iptablesError } from './iptables-error.ts';
-import type { AddressFamily } from '../../domain/address.ts';
 import type { CommandFailure } from './iptables-error.ts';
-import type { IptablesClient } from './iptables-client.ts';
+import type { IptablesClient, IptablesPlace } from './iptables-client.ts';
 
 /** How long iptables may wait for the lock of xtables, in its own unit, seconds. */
 const LOCK_WAIT_S = 5;
@@ -10,7 +9,7 @@ const LOCK_WAIT_S = 5;
 /** How long a command may take in all; above the wait for the lock. */
 const COMMAND_LIMIT_MS = 15_000;
 
-/** A nat table of a host with thousands of published ports has a few megabytes. */
+/** The rules of a host with thousands of published ports have a few megabytes. */
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 
 /** How the commands are run. */
@@ -27,16 +26,16 @@ export interface IptablesClientOptions {
 export function iptablesClient(options: IptablesClientOptions = {}): IptablesClient {
   const prefix = options.prefix ?? [];
   return {
-    save: (family, table, { signal }) => run([...prefix, `${tool(family)}-save`, '-t', table], '', signal),
-    restore: async (family, text, { signal }) => {
-      await run([...prefix, `${tool(family)}-restore`, '--noflush', '-w', String(LOCK_WAIT_S)], text, signal);
+    save: (place, { signal }) => run([...prefix, `${tool(place)}-save`], '', signal),
+    restore: async (place, text, { signal }) => {
+      await run([...prefix, `${tool(place)}-restore`, '--noflush', '-w', String(LOCK_WAIT_S)], text, signal);
     },
-    version: async ({ signal }) => (await run([...prefix, tool(4), '--version'], '', signal)).trim(),
+    version: async (program, { signal }) => (await run([...prefix, program, '--version'], '', signal)).trim(),
   };
 }
 
-function tool(family: AddressFamily): string {
-  return family === 4 ? 'iptables' : 'ip6tables';
+function tool({ program, family }: IptablesPlace): string {
+  return family === 4 ? program : program.replace(/^ip/, 'ip6');
 }
 
 /**

@@ -3,7 +3,8 @@ import { RedirectorError } from '../../ports/redirector.ts';
 /** The exit status of iptables for "resource problem": among them a lock that somebody else holds. */
 const EXIT_RESOURCE_PROBLEM = 4;
 
-const NO_RULE_NEEDED = '--listen needs no rule and no privilege';
+/** What a version of iptables over nf_tables says of a table in which somebody wrote with nft. */
+const INCOMPATIBLE = /table `?(\w+)'? is incompatible/i;
 
 /** How a command of iptables failed. */
 export type CommandFailure =
@@ -25,7 +26,7 @@ export function iptablesError(failure: CommandFailure, cause?: unknown): Redirec
   switch (failure.kind) {
     case 'missing':
       return new RedirectorError('no-command', `The command ${failure.command} is not installed.`, {
-        hint: `Install it (Debian and Ubuntu: apt-get install iptables). Or use --listen: ${NO_RULE_NEEDED}.`,
+        hint: 'Install it (Debian and Ubuntu: apt-get install iptables).',
         cause,
       });
     case 'timeout':
@@ -39,10 +40,37 @@ export function iptablesError(failure: CommandFailure, cause?: unknown): Redirec
   }
 }
 
+/**
+ * Says that somebody wrote into a table with nft what iptables cannot show: no program can use iptables for
+ * that table any more, neither we nor Docker. Pure.
+ */
+export function incompatibleTable(command: string, table: string, cause?: unknown): RedirectorError {
+  return new RedirectorError(
+    'refused',
+    `${command} cannot read the table '${table}': it holds rules that were not written by iptables`,
+    {
+      hint:
+        `See 'nft list table ip ${table}' (for IPv6 'ip6 ${table}'), and move what iptables did not write ` +
+        'into a table of its own.',
+      cause,
+    },
+  );
+}
+
+/**
+ * Adds to an error what an operator can choose instead of rules; for who asked for rules, not for who wants
+ * them gone. Pure.
+ */
+export function orWithoutRules(error: RedirectorError): RedirectorError {
+  if (error.code === 'busy') return error;
+  const hint = `${error.hint} Or use --listen: it needs no rule and no privilege.`;
+  return new RedirectorError(error.code, error.message, { hint, cause: error.cause ?? error });
+}
+
 function exitError(command: string, status: number, words: string, cause: unknown): RedirectorError {
   if (/permission denied|you must be root|operation not permitted/i.test(words)) {
     return new RedirectorError('no-privilege', `${command} may not touch the rules of this host: ${words}`, {
-      hint: `Run embassy as root or with the capability CAP_NET_ADMIN. Or use --listen: ${NO_RULE_NEEDED}.`,
+      hint: 'Run embassy as root or with the capability CAP_NET_ADMIN.',
       cause,
     });
   }
@@ -56,8 +84,10 @@ function exitError(command: string, status: number, words: string, cause: unknow
       cause,
     });
   }
+  const incompatible = INCOMPATIBLE.exec(words)?.[1];
+  if (incompatible !== undefined) return incompatibleTable(command, incompatible, cause);
   return new RedirectorError('refused', `${command} failed with status ${status}: ${words}`, {
-    hint: `See 'iptables-save -t nat' for the rules there are. Or use --listen: ${NO_RULE_NEEDED}.`,
+    hint: "See 'iptables-save' for the rules there are.",
     cause,
   });
 }

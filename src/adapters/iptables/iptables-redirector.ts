@@ -1,22 +1,33 @@
 import { RedirectorError } from '../../ports/redirector.ts';
+import { captureRules, isInterfaceName } from './capture-rules.ts';
+import { isInputClosed } from './input-closed.ts';
+import { incompatibleTable, orWithoutRules } from './iptables-error.ts';
 import {
-  NO_RULES,
-  formatTransaction,
-  isInterfaceName,
-  parseRules,
-  sameRules,
-  wantedRules,
-} from './rule-set.ts';
+  chooseVariant,
+  hasDockerRules,
+  installedVariants,
+  mixedVariantsInWords,
+} from './iptables-variants.ts';
+import { NO_RULES, NO_TABLE_RULES, formatTransaction, isEmpty, ownRules, sameRules } from './rule-set.ts';
+import { NOTHING_SAVED, parseSaved } from './saved-rules.ts';
 import type { AddressFamily } from '../../domain/address.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Capture, Redirector } from '../../ports/redirector.ts';
-import type { IptablesClient } from './iptables-client.ts';
+import type { IptablesClient, IptablesPlace } from './iptables-client.ts';
+import type { IptablesVariant } from './iptables-variants.ts';
 import type { RuleSet } from './rule-set.ts';
+import type { SavedRules } from './saved-rules.ts';
 
 const FAMILIES: readonly AddressFamily[] = [4, 6];
 
 /** Tries of one call while somebody else changes our rules between our reading and our writing. */
 const ATTEMPTS_MAX = 3;
+
+/**
+ * While Docker's rules are not where ours are, every so many calls of `ensure` look at all variants again:
+ * Docker may have started since.
+ */
+const SURVEY_EVERY = 10;
 
 /** What the redirector stands on. */
 export interface IptablesRedirectorParts {
@@ -24,131 +35,220 @@ export interface IptablesRedirectorParts {
   readonly log: Log;
 }
 
-/** What has to be written for one family. */
+/** What an operator should mend, and is told once. */
+type Trouble = 'mixed' | 'incompatible';
+
+interface Wait {
+  readonly signal: AbortSignal;
+}
+
+/** What one place holds. */
+interface Reading {
+  readonly variant: IptablesVariant;
+  readonly place: IptablesPlace;
+  readonly saved: SavedRules;
+}
+
+/** What has to be written in one place. */
 interface Step {
-  readonly family: AddressFamily;
+  readonly place: IptablesPlace;
   readonly present: RuleSet;
   readonly wanted: RuleSet;
 }
 
+/** A step that the kernel did not take, with its error. */
+interface Refused {
+  readonly text: string;
+  readonly error: RedirectorError;
+}
+
+/** What shall be: a capture, or nothing of ours. */
+interface Goal {
+  readonly capture: Capture | undefined;
+  /** What is looked at; one of them gets the rules, the others lose theirs. */
+  readonly variants: readonly IptablesVariant[];
+}
+
 /**
- * Captures by rules of iptables [C4]: in the nat table, traffic for the virtual IP that comes from one of
- * the given interfaces is led to the listener.
+ * Captures by rules of iptables [C4]; docs/ARCHITECTURE.md draws them.
  *
- * Reads before it writes, and writes nothing when all is as it should be. Each family is one transaction of
- * the kernel; when the second is refused, the first is put back. Without an IPv6 virtual IP, a host that
- * lacks ip6tables is fine.
+ * Reads before it writes, and writes nothing when all is as it should be: one process for each family that is
+ * captured, with all its tables. The rules of one table are one transaction of the kernel; when a later table
+ * or family is refused, what was written before it is put back. Without an IPv6 address to capture, a host
+ * that lacks ip6tables is fine.
+ *
+ * Where a host has both variants of iptables [P29], rules are written where Docker's are, and removed from
+ * the other.
  *
  * @see kube-proxy, pkg/proxy/iptables: iptables-restore --noflush with the complete chain.
  */
 export class IptablesRedirector implements Redirector {
   readonly #client: IptablesClient;
   readonly #log: Log;
-  /** Families that hold nothing of ours and shall not, so that they need no process at each `ensure`. */
-  readonly #clean = new Set<AddressFamily>();
+  /** Places that hold nothing of ours and shall not, so that they need no process at each `ensure`. */
+  readonly #clean = new Set<string>();
+  #variants: readonly IptablesVariant[] | undefined;
+  #chosen: IptablesVariant | undefined;
+  /** Calls of `ensure` until all variants are looked at. */
+  #untilSurvey = 0;
   /** The unusable interfaces of the last call, so that each is reported when it appears. */
   #reported: readonly string[] = [];
+  /** What was last said of a trouble that stays until somebody mends it. */
+  readonly #said = new Map<Trouble, string | undefined>();
 
   constructor(parts: IptablesRedirectorParts) {
     this.#client = parts.client;
     this.#log = parts.log;
   }
 
-  async ensure(capture: Capture, options: { readonly signal: AbortSignal }): Promise<boolean> {
-    const usable = { ...capture, interfaces: this.#usable(capture.interfaces) };
-    const wanted = new Map(FAMILIES.map((family) => [family, wantedRules(usable, family)]));
-    const families = FAMILIES.filter((family) => wanted.get(family) !== NO_RULES || !this.#clean.has(family));
-    return this.#apply(families, wanted, options);
+  async ensure(capture: Capture, options: Wait): Promise<boolean> {
+    try {
+      const variants = await this.#installed(options);
+      const isSurvey = this.#chosen === undefined || (variants.length > 1 && this.#untilSurvey <= 0);
+      const looked = this.#chosen === undefined || isSurvey ? variants : [this.#chosen];
+      const wrote = await this.#apply({ capture: this.#usable(capture), variants: looked }, options);
+      this.#untilSurvey = isSurvey ? SURVEY_EVERY - 1 : this.#untilSurvey - 1;
+      return wrote;
+    } catch (error) {
+      throw error instanceof RedirectorError ? orWithoutRules(error) : error;
+    }
   }
 
-  async cleanup(options: { readonly signal: AbortSignal }): Promise<boolean> {
-    return this.#apply(FAMILIES, new Map(), options);
+  async cleanup(options: Wait): Promise<boolean> {
+    this.#clean.clear();
+    return this.#apply({ capture: undefined, variants: await this.#installed(options) }, options);
   }
 
-  async #apply(
-    families: readonly AddressFamily[],
-    wanted: ReadonlyMap<AddressFamily, RuleSet>,
-    options: { readonly signal: AbortSignal },
-  ): Promise<boolean> {
-    let refused: { readonly text: string; readonly error: RedirectorError } | undefined;
+  async #installed(options: Wait): Promise<readonly IptablesVariant[]> {
+    options.signal.throwIfAborted();
+    this.#variants ??= await installedVariants(this.#client, options);
+    return this.#variants;
+  }
+
+  async #apply(goal: Goal, options: Wait): Promise<boolean> {
+    const touched = new Set<string>();
+    let before: readonly Step[] | undefined;
+    let refused: Refused | undefined;
     for (let attempt = 1; ; attempt += 1) {
-      const steps = await this.#plan(families, wanted, options);
+      const steps = await this.#plan(goal, options);
+      before ??= steps;
       const due = steps.filter((step) => !sameRules(step.present, step.wanted));
-      const text = due.map((step) => formatTransaction(step.present, step.wanted)).join('');
-      if (refused !== undefined && (refused.text === text || attempt > ATTEMPTS_MAX)) throw refused.error;
+      const isSame = due.some((step) => textOf(step) === refused?.text);
       try {
-        await this.#write(due, options);
-        this.#remember(steps);
-        return due.length > 0;
+        if (refused !== undefined && (isSame || attempt > ATTEMPTS_MAX)) throw refused.error;
+        refused = await this.#write(due, touched, options);
       } catch (error) {
-        if (!(error instanceof RedirectorError) || error.code !== 'refused') throw error;
-        refused = { text, error };
+        const done = before.filter(({ place }) => touched.has(nameOf(place)));
+        if (!options.signal.aborted) await this.#undo(done, options);
+        throw error;
+      }
+      if (refused === undefined) {
+        for (const { place, wanted } of steps) this.#remember(place, wanted);
+        return touched.size > 0;
       }
     }
   }
 
-  async #plan(
-    families: readonly AddressFamily[],
-    wanted: ReadonlyMap<AddressFamily, RuleSet>,
-    options: { readonly signal: AbortSignal },
-  ): Promise<readonly Step[]> {
-    const steps: Step[] = [];
-    for (const family of families) {
-      const target = wanted.get(family) ?? NO_RULES;
-      steps.push({ family, present: await this.#read(family, target, options), wanted: target });
+  /** Writes until the kernel refuses a step, which may be because somebody else changed our rules. */
+  async #write(due: readonly Step[], touched: Set<string>, options: Wait): Promise<Refused | undefined> {
+    for (const step of due) {
+      try {
+        touched.add(nameOf(step.place));
+        await this.#client.restore(step.place, formatTransaction(step.present, step.wanted), options);
+      } catch (error) {
+        if (!(error instanceof RedirectorError) || error.code !== 'refused') throw error;
+        return { text: textOf(step), error };
+      }
     }
-    return steps;
+    return undefined;
   }
 
-  /** What a family holds of ours; one that nobody asked for may lack its command or its table. */
-  async #read(
-    family: AddressFamily,
-    wanted: RuleSet,
-    options: { readonly signal: AbortSignal },
-  ): Promise<RuleSet> {
+  async #plan(goal: Goal, options: Wait): Promise<readonly Step[]> {
+    const readings: Reading[] = [];
+    for (const variant of goal.variants) {
+      for (const family of FAMILIES) {
+        const place = { program: variant.program, family };
+        const isWanted = goal.capture !== undefined && isCaptured(goal.capture, family);
+        const isOptional = variant !== goal.variants[0] || (!isWanted && family === 6);
+        if (goal.variants.length === 1 && !isWanted && this.#clean.has(nameOf(place))) continue;
+        readings.push({ variant, place, saved: await this.#read(place, isOptional, options) });
+      }
+    }
+    const chosen = goal.capture === undefined ? undefined : this.#choose(goal.variants, readings);
+    return readings.map((reading) =>
+      this.#step(reading, reading.variant === chosen ? goal.capture : undefined),
+    );
+  }
+
+  /** What a place holds; one that nobody asked for may lack its command or its tables. */
+  async #read(place: IptablesPlace, isOptional: boolean, options: Wait): Promise<SavedRules> {
     try {
-      return parseRules(await this.#client.save(family, 'nat', options));
+      return parseSaved(await this.#client.save(place, options));
     } catch (error) {
-      const isOptional = wanted === NO_RULES && family === 6;
       const isAbsent =
         error instanceof RedirectorError && (error.code === 'no-command' || error.code === 'refused');
-      if (isOptional && isAbsent) return NO_RULES;
+      if (isOptional && isAbsent) return NOTHING_SAVED;
       throw error;
     }
   }
 
-  async #write(due: readonly Step[], options: { readonly signal: AbortSignal }): Promise<void> {
-    const done: Step[] = [];
-    for (const step of due) {
+  /** Says once where the variants are mixed, and again when that changed. */
+  #choose(variants: readonly IptablesVariant[], readings: readonly Reading[]): IptablesVariant {
+    const found = variants.map((variant) => ({
+      variant,
+      saved: readings.filter((reading) => reading.variant === variant).map(({ saved }) => saved),
+    }));
+    if (variants.length === 1 && this.#chosen !== undefined) {
+      // What Docker makes anew is at the same place, most likely; what went away may come back elsewhere.
+      if (hasDockerRules(found[0]?.saved ?? [])) this.#untilSurvey = SURVEY_EVERY;
+      return this.#chosen;
+    }
+    const chosen = chooseVariant(found);
+    this.#chosen = chosen;
+    this.#warnOnce('mixed', mixedVariantsInWords(found, chosen));
+    return chosen;
+  }
+
+  #step({ place, saved }: Reading, capture: Capture | undefined): Step {
+    const present = ownRules(saved);
+    if (capture === undefined) return { place, present, wanted: NO_RULES };
+    const wanted = captureRules(capture, place.family, { inputClosed: isInputClosed(saved) });
+    const hidden = saved.incompatible.find((name) => name === 'nat' || name === 'filter');
+    if (hidden === undefined || isEmpty(wanted)) return { place, present, wanted };
+    const trouble = incompatibleTable(nameOf(place), saved.incompatible.includes('nat') ? 'nat' : hidden);
+    if (saved.incompatible.includes('nat')) throw trouble;
+    // Traffic can be captured all the same; where a firewall closes INPUT, its owner must open it.
+    this.#warnOnce('incompatible', `${trouble.inWords} embassy leaves it alone.`);
+    return { place, present, wanted: { ...wanted, filter: NO_TABLE_RULES } };
+  }
+
+  /** Makes our rules what they were; what cannot be put back is said. */
+  async #undo(done: readonly Step[], options: Wait): Promise<void> {
+    for (const { place, present } of done) {
       try {
-        await this.#client.restore(step.family, formatTransaction(step.present, step.wanted), options);
-        done.push(step);
+        const now = ownRules(parseSaved(await this.#client.save(place, options)));
+        const text = formatTransaction(now, present);
+        if (text !== '') await this.#client.restore(place, text, options);
       } catch (error) {
-        if (!options.signal.aborted) await this.#undo(done, options);
-        throw error;
+        this.#log.error(`The rules of ${nameOf(place)} could not be put back: ${String(error)}`);
       }
     }
   }
 
-  async #undo(done: readonly Step[], options: { readonly signal: AbortSignal }): Promise<void> {
-    for (const { family, present, wanted } of done) {
-      try {
-        await this.#client.restore(family, formatTransaction(wanted, present), options);
-      } catch (error) {
-        this.#log.error(`The rules of IPv${family} could not be put back: ${String(error)}`);
-      }
-    }
+  #remember(place: IptablesPlace, wanted: RuleSet): void {
+    if (isEmpty(wanted)) this.#clean.add(nameOf(place));
+    else this.#clean.delete(nameOf(place));
   }
 
-  #remember(steps: readonly Step[]): void {
-    for (const { family, wanted } of steps) {
-      if (wanted === NO_RULES) this.#clean.add(family);
-      else this.#clean.delete(family);
-    }
+  #warnOnce(about: Trouble, words: string | undefined): void {
+    if (words !== undefined && this.#said.get(about) !== words) this.#log.warn(words);
+    this.#said.set(about, words);
   }
 
-  /** The interfaces a rule can name; each of the others is reported when it appears. */
-  #usable(interfaces: readonly string[]): readonly string[] {
+  /** The capture with the interfaces a rule can name; each of the others is reported when it appears. */
+  #usable(capture: Capture): Capture {
+    if (capture.kind === 'redirect') return capture;
+    const { interfaces } = capture;
     const unusable = interfaces.filter((name) => !isInterfaceName(name));
     for (const name of unusable) {
       if (this.#reported.includes(name)) continue;
@@ -157,6 +257,19 @@ export class IptablesRedirector implements Redirector {
       );
     }
     this.#reported = unusable;
-    return interfaces.filter(isInterfaceName);
+    return { ...capture, interfaces: interfaces.filter(isInterfaceName) };
   }
+}
+
+function isCaptured(capture: Capture, family: AddressFamily): boolean {
+  return !isEmpty(captureRules(capture, family, { inputClosed: false }));
+}
+
+function textOf({ place, present, wanted }: Step): string {
+  return `${nameOf(place)}\n${formatTransaction(present, wanted)}`;
+}
+
+/** The command as an operator types it. */
+function nameOf({ program, family }: IptablesPlace): string {
+  return family === 4 ? program : program.replace(/^ip/, 'ip6');
 }

@@ -1,135 +1,160 @@
-import { familyOf, formatSocketAddress } from '../../domain/address.ts';
-import type { AddressFamily } from '../../domain/address.ts';
-import type { Capture } from '../../ports/redirector.ts';
+import { savedTable, targetOf, wordsOf } from './saved-rules.ts';
+import type { SavedRules, SavedTable } from './saved-rules.ts';
 
-/** The chain that is ours; whatever stands in it or jumps to it, we wrote. */
-const CHAIN = 'EMBASSY';
+/** The tables that hold rules of ours. */
+export type OwnTable = 'filter' | 'nat';
 
-/** Marks our jump for whoever reads the rules of the host. */
-const COMMENT = 'embassy';
+/** Our chains, in every table; whatever stands in one or leads to one, we wrote. */
+export const CHAIN = {
+  /** Leads what arrives to the listener. */
+  arriving: 'EMBASSY',
+  /** Leads what this host itself sends to the listener. */
+  leaving: 'EMBASSY-OUTPUT',
+  /** Picks what somebody bound out of either. */
+  bound: 'EMBASSY-BOUND',
+  /** Lets what was captured in where INPUT is closed. */
+  input: 'EMBASSY-INPUT',
+  /** Drops what belongs to no connection any more. */
+  invalid: 'EMBASSY-INVALID',
+} as const;
 
-/** The longest interface name in bytes. See Linux, IFNAMSIZ, less its terminating zero. */
-const INTERFACE_LENGTH_MAX = 15;
-
-/** A rule that leads into our chain: the chain where it stands, and the rest of its line in normal form. */
+/** A rule that leads into a chain of ours: the chain where it stands, and the rest of its line. */
 export interface Jump {
   readonly chain: string;
   readonly spec: string;
 }
 
-/** All that is ours in the nat table of one family, in the normal form of iptables-save. */
-export interface RuleSet {
-  /** The rules of our chain in order; undefined when there is no such chain. */
-  readonly rules: readonly string[] | undefined;
+/** All that is ours in one table. */
+export interface TableRules {
+  /** Our chains by name, with their rules in order, in the normal form of iptables-save. */
+  readonly chains: ReadonlyMap<string, readonly string[]>;
   readonly jumps: readonly Jump[];
 }
 
+/** All that is ours of one family. */
+export type RuleSet = Readonly<Record<OwnTable, TableRules>>;
+
+/** A table without any rule of ours. */
+export const NO_TABLE_RULES: TableRules = { chains: new Map(), jumps: [] };
+
 /** A host without any rule of ours. */
-export const NO_RULES: RuleSet = { rules: undefined, jumps: [] };
+export const NO_RULES: RuleSet = { filter: NO_TABLE_RULES, nat: NO_TABLE_RULES };
 
-/**
- * Whether iptables takes a name for exactly that interface: a trailing `+` would match every name that begins
- * so, and a quote or a space would end the argument. Pure.
- */
-export function isInterfaceName(name: string): boolean {
-  return name.length <= INTERFACE_LENGTH_MAX && /^[A-Za-z0-9_.][A-Za-z0-9_.@=-]*$/.test(name);
+const OWN_CHAINS: ReadonlySet<string> = new Set(Object.values(CHAIN));
+
+/** Whether a chain is ours by its name. Pure. */
+export function isOwnChain(name: string): boolean {
+  return OWN_CHAINS.has(name);
 }
 
-/**
- * Tells which rules capture what is asked for [C4]: one jump for the virtual IP, and behind it one DNAT for
- * each interface, so that nothing is captured that comes from elsewhere.
- *
- * @param capture - Its interfaces satisfy {@link isInterfaceName}.
- * @returns {@link NO_RULES} where the family has no virtual IP or there is no interface: with nothing to
- *   capture we leave nothing in the host's tables.
- * @throws {Error} A virtual IP without a listener of its family, which is the caller's mistake.
- *
- * Pure; the order of the interfaces does not matter.
- */
-export function wantedRules(capture: Capture, family: AddressFamily): RuleSet {
-  const virtualIp = capture.virtualIps.find((address) => familyOf(address) === family);
-  const interfaces = [...new Set(capture.interfaces)].sort();
-  if (virtualIp === undefined || interfaces.length === 0) return NO_RULES;
-  const listener = capture.listeners.find(({ address }) => familyOf(address) === family);
-  if (listener === undefined) throw new Error(`no listener is given for the virtual IP ${virtualIp}`);
-  const to = formatSocketAddress(listener);
-  const host = family === 4 ? 32 : 128;
-  return {
-    rules: interfaces.map((name) => `-i ${name} -p tcp -j DNAT --to-destination ${to}`),
-    jumps: [
-      {
-        chain: 'PREROUTING',
-        spec: `-d ${virtualIp}/${host} -p tcp -m comment --comment ${COMMENT} -j ${CHAIN}`,
-      },
-    ],
-  };
+/** Finds what is ours, whoever wrote it, and wherever it jumps from. Pure. */
+export function ownRules(saved: SavedRules): RuleSet {
+  return { filter: ownTableRules(savedTable(saved, 'filter')), nat: ownTableRules(savedTable(saved, 'nat')) };
 }
 
-/**
- * Finds what is ours in the text of iptables-save; whoever wrote it, and wherever it jumps from.
- *
- * @param saved - The nat table of one family; counters, comments and all other rules are passed over.
- *
- * Pure; total.
- */
-export function parseRules(saved: string): RuleSet {
-  let found = false;
-  const rules: string[] = [];
-  const jumps: Jump[] = [];
-  for (const line of saved.split('\n')) {
-    if (line.startsWith(`:${CHAIN} `)) found = true;
-    const rule = /^(?:\[\d+:\d+\] )?-A (\S+) (.*\S)\s*$/.exec(line);
-    const [, chain, spec] = rule ?? [];
-    if (chain === undefined || spec === undefined) continue;
-    if (chain === CHAIN) rules.push(spec);
-    else if (leadsTo(spec, CHAIN)) jumps.push({ chain, spec });
-  }
-  return { rules: found ? rules : undefined, jumps };
+/** Whether a rule set has no rule and no chain. Pure. */
+export function isEmpty(rules: RuleSet): boolean {
+  return isEmptyTable(rules.filter) && isEmptyTable(rules.nat);
 }
 
-/** Whether two rule sets are equal, rule by rule. Pure. */
+/** Whether two rule sets say the same, rule by rule. Pure. */
 export function sameRules(a: RuleSet, b: RuleSet): boolean {
-  return sameChain(a, b) && sameJumps(a, b);
+  return sameTable(a.filter, b.filter) && sameTable(a.nat, b.nat);
 }
 
 /**
- * Writes the transaction that leads from one rule set to another, as input of `iptables-restore --noflush`.
+ * Writes what leads from one rule set to another, as input of `iptables-restore --noflush`.
  *
  * @param present - What the kernel holds now; each of its jumps that must go is named, so that the kernel
- *   refuses all of it if somebody changed them meanwhile.
+ *   refuses the table if somebody changed them meanwhile.
  * @param wanted - What it shall hold.
+ * @returns Only tables and chains that differ; empty when none does.
  *
- * Pure. Naming a chain empties it; our jump goes first, before Docker's own rules for published ports.
+ * Pure. Each table is one transaction, and so they are ordered: what lets captured traffic in is there before
+ * anything is captured, and goes after it. Naming a chain empties it; our jumps go first, before Docker's own
+ * rules for published ports and before what a firewall drops.
  */
 export function formatTransaction(present: RuleSet, wanted: RuleSet): string {
-  const lines = ['*nat'];
-  if (wanted.rules !== undefined && !sameChain(present, wanted)) {
-    lines.push(`:${CHAIN} - [0:0]`);
-    for (const rule of wanted.rules) lines.push(`-A ${CHAIN} ${rule}`);
+  const tables: readonly OwnTable[] = isEmptyTable(wanted.nat) ? ['nat', 'filter'] : ['filter', 'nat'];
+  return tables.map((table) => formatTable(table, present[table], wanted[table])).join('');
+}
+
+function formatTable(table: OwnTable, present: TableRules, wanted: TableRules): string {
+  if (sameTable(present, wanted)) return '';
+  const changed = [...wanted.chains].filter(([name, rules]) => !sameChain(present.chains.get(name), rules));
+  const obsolete = [...present.chains.keys()].filter((name) => !wanted.chains.has(name));
+  const lines = [`*${table}`, ...changed.map(([name]) => `:${name} - [0:0]`)];
+  for (const [name, rules] of changed) for (const rule of rules) lines.push(`-A ${name} ${rule}`);
+  if (!sameJumps(present.jumps, wanted.jumps)) {
+    lines.push(...present.jumps.map(({ chain, spec }) => `-D ${chain} ${spec}`));
+    lines.push(...wanted.jumps.toReversed().map(({ chain, spec }) => `-I ${chain} 1 ${spec}`));
   }
-  if (!sameJumps(present, wanted)) {
-    for (const { chain, spec } of present.jumps) lines.push(`-D ${chain} ${spec}`);
-    for (const { chain, spec } of wanted.jumps) lines.push(`-I ${chain} 1 ${spec}`);
-  }
-  if (wanted.rules === undefined && present.rules !== undefined) lines.push(`-F ${CHAIN}`, `-X ${CHAIN}`);
-  lines.push('COMMIT', '');
+  lines.push(...obsolete.map((name) => `-F ${name}`), ...obsolete.map((name) => `-X ${name}`), 'COMMIT', '');
   return lines.join('\n');
 }
 
-function sameChain(a: RuleSet, b: RuleSet): boolean {
-  if (a.rules === undefined || b.rules === undefined) return a.rules === b.rules;
-  return a.rules.length === b.rules.length && a.rules.every((rule, index) => rule === b.rules?.[index]);
+function ownTableRules(table: SavedTable): TableRules {
+  const chains = new Map<string, readonly string[]>();
+  const jumps: Jump[] = [];
+  for (const [chain, { rules }] of table) {
+    if (isOwnChain(chain)) chains.set(chain, rules);
+    else for (const spec of rules) if (leadsToUs(spec)) jumps.push({ chain, spec });
+  }
+  return chains.size === 0 && jumps.length === 0 ? NO_TABLE_RULES : { chains, jumps };
 }
 
-function sameJumps(a: RuleSet, b: RuleSet): boolean {
+/** Whether a rule leads to a chain of ours; a comment that merely quotes such words does not. */
+function leadsToUs(spec: string): boolean {
+  // Most rules of a host are told apart without reading their words.
+  return spec.includes(CHAIN.arriving) && isOwnChain(targetOf(spec) ?? '');
+}
+
+function isEmptyTable(rules: TableRules): boolean {
+  return rules.chains.size === 0 && rules.jumps.length === 0;
+}
+
+function sameTable(a: TableRules, b: TableRules): boolean {
   return (
-    a.jumps.length === b.jumps.length &&
-    a.jumps.every(({ chain, spec }, index) => chain === b.jumps[index]?.chain && spec === b.jumps[index].spec)
+    a.chains.size === b.chains.size &&
+    [...a.chains].every(([name, rules]) => sameChain(b.chains.get(name), rules)) &&
+    sameJumps(a.jumps, b.jumps)
   );
 }
 
-/** Whether a rule jumps or goes to a chain; a comment that merely quotes such words does not. */
-function leadsTo(spec: string, chain: string): boolean {
-  const words = spec.match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? [];
-  return words.some((word, index) => (word === '-j' || word === '-g') && words[index + 1] === chain);
+function sameChain(a: readonly string[] | undefined, b: readonly string[]): boolean {
+  return a?.length === b.length && a.every((rule, index) => sameRule(rule, b[index] ?? ''));
+}
+
+/** The order counts within a chain alone. */
+function sameJumps(a: readonly Jump[], b: readonly Jump[]): boolean {
+  if (a.length !== b.length) return false;
+  const [left, right] = [byChain(a), byChain(b)];
+  return left.every(({ chain, spec }, index) => {
+    const other = right[index];
+    return chain === other?.chain && sameRule(spec, other.spec);
+  });
+}
+
+function byChain(jumps: readonly Jump[]): readonly Jump[] {
+  return jumps.toSorted((a, b) => (a.chain === b.chain ? 0 : a.chain < b.chain ? -1 : 1));
+}
+
+function sameRule(a: string, b: string): boolean {
+  return a === b || partsOf(a) === partsOf(b);
+}
+
+/** The parts of a rule, sorted: versions of iptables differ in the order in which they print the matches. */
+function partsOf(spec: string): string {
+  const parts: string[] = [];
+  let negation = '';
+  for (const word of wordsOf(spec)) {
+    if (word === '!') negation = '! ';
+    else if (/^(?:-[a-z]|--\w.*)$/.test(word)) {
+      const isOption = word.startsWith('--');
+      if (isOption && parts.length > 0) parts.push(`${parts.pop() ?? ''} ${negation}${word}`);
+      else parts.push(`${negation}${word}`);
+      negation = '';
+    } else parts.push(`${parts.pop() ?? ''} ${word}`);
+  }
+  return parts.sort().join('\n');
 }

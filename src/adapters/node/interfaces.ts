@@ -22,6 +22,28 @@ export function addressesOfInterface(name: string): readonly IpAddress[] {
 }
 
 /**
+ * Reads all addresses of this host's interfaces, loopback among them, but link-local IPv6 ones, which mean
+ * nothing without their zone.
+ *
+ * Asks the kernel each time.
+ */
+export function hostAddresses(): readonly IpAddress[] {
+  const addresses = kernelInterfaces()
+    .map(({ address }) => parseIpAddress(address))
+    .filter((address) => address !== undefined)
+    .filter((address) => familyOf(address) === 4 || !isLinkLocal(address));
+  return [...new Set(addresses)];
+}
+
+/** The names of the interfaces that have an address; mostly one. Asks the kernel each time. */
+export function interfacesWith(address: IpAddress): readonly string[] {
+  const names = kernelInterfaces()
+    .filter((entry) => parseIpAddress(entry.address) === address)
+    .map(({ interfaceName }) => interfaceName);
+  return [...new Set(names)].sort();
+}
+
+/**
  * Tells whether an address is one of this host's, so that a listener can be bound to it.
  *
  * @returns True for all of 127.0.0.0/8 and `::1`, too.

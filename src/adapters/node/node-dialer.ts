@@ -4,7 +4,7 @@ import { NodeConnection } from './node-connection.ts';
 import { tune } from './socket-options.ts';
 import { handleOf, localOf, openSocket } from './tcp-handle.ts';
 import type { Socket } from 'node:net';
-import type { SocketAddress } from '../../domain/address.ts';
+import type { IpAddress, SocketAddress } from '../../domain/address.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Connection } from '../../ports/connection.ts';
 import type { Dialer } from '../../ports/dialer.ts';
@@ -24,14 +24,29 @@ export interface DialerDependencies {
   readonly clock: Clock;
 }
 
+/** How it dials. */
+export interface DialerOptions {
+  /**
+   * Gives the descriptor for a connection to an address, where one that Node makes will not do; its owner is
+   * the dialer then. See marked-descriptors.ts.
+   */
+  readonly descriptorFor: (address: IpAddress) => number | undefined;
+}
+
 /** Dials from this machine. */
 export class NodeDialer implements Dialer {
   readonly #clock: Clock;
   readonly #tuning: SocketTuning;
+  readonly #descriptorFor: DialerOptions['descriptorFor'];
 
-  constructor(dependencies: DialerDependencies, tuning: SocketTuning) {
+  constructor(
+    dependencies: DialerDependencies,
+    tuning: SocketTuning,
+    options: DialerOptions = { descriptorFor: () => undefined },
+  ) {
     this.#clock = dependencies.clock;
     this.#tuning = tuning;
+    this.#descriptorFor = options.descriptorFor;
   }
 
   async dial(
@@ -41,7 +56,7 @@ export class NodeDialer implements Dialer {
     const { timeoutMs, signal } = options;
     signal.throwIfAborted();
     const intake: Intake = { take: undefined };
-    const socket = openSocket(intake);
+    const socket = openSocket(intake, this.#descriptorFor(to.address));
     try {
       await this.#connect(socket, to, { timeoutMs, signal });
       return this.#connected(socket, intake, to);

@@ -1,9 +1,16 @@
 import { foreignFunctions } from './foreign-functions.ts';
+import type { AddressFamily } from '../../domain/address.ts';
 import type { ForeignFunctions } from './foreign-functions.ts';
 
 /** Linux: never wait, and no signal where the peer is gone; see send(2). */
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
+
+/** Linux: AF_INET and AF_INET6; a stream that never waits and is not inherited. See socket(2). */
+const DOMAINS: Readonly<Record<AddressFamily, number>> = { 4: 2, 6: 10 };
+const SOCK_STREAM = 1;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
 
 /** SOL_SOCKET, SO_LINGER; its value of "on, 0 s" is two integers. */
 const SO_LINGER: SocketOption = { level: 1, name: 13 };
@@ -43,6 +50,14 @@ export interface SocketCalls {
    * @see send(2)
    */
   send(fd: number, buffer: Uint8Array, count: number): number;
+  /**
+   * Opens a TCP socket that is not connected yet, for an option that must be set before its first packet.
+   *
+   * @returns Its descriptor, which is the caller's; or the negative error number.
+   *
+   * @see socket(2)
+   */
+  openTcp(family: AddressFamily): number;
 }
 
 /** One option of a socket, e.g. TCP_USER_TIMEOUT. */
@@ -106,6 +121,7 @@ function bind(library: Pick<ForeignFunctions, 'load' | 'errno'>): SocketCalls {
   const libc = library.load(null);
   const getsockopt = libc.func('int getsockopt(int, int level, int name, void *value, void *length)');
   const setsockopt = libc.func('int setsockopt(int, int level, int name, const void *value, uint32_t size)');
+  const socket = libc.func('int socket(int domain, int type, int protocol)');
   const send = libc.func('intptr_t send(int, const void *bytes, size_t count, int flags)');
   const integer = new Int32Array(1);
   const length = new Uint32Array(1);
@@ -125,6 +141,10 @@ function bind(library: Pick<ForeignFunctions, 'load' | 'errno'>): SocketCalls {
     },
     send(fd, buffer, count) {
       return Number(send(fd, buffer, count, MSG_DONTWAIT | MSG_NOSIGNAL));
+    },
+    openTcp(family) {
+      const fd = Number(socket(DOMAINS[family], SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+      return fd >= 0 ? fd : -library.errno();
     },
   };
 }

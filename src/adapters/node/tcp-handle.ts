@@ -45,9 +45,10 @@ const readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
  * Makes a socket that reads nothing until `socket.read(0)`, then into the shared buffer, until the
  * intake answers false.
  *
- * @param handle - An accepted connection; undefined for a socket that will be connected.
+ * @param made - The handle of an accepted connection, or the descriptor of a socket that is not connected
+ *   yet; undefined for one that Node makes when it connects.
  */
-export function openSocket(intake: Intake, handle?: TcpHandle): Socket {
+export function openSocket(intake: Intake, made?: TcpHandle | number): Socket {
   const options: SocketConstructorOpts & { readonly pauseOnCreate: boolean } = {
     allowHalfOpen: true,
     readable: true,
@@ -58,9 +59,10 @@ export function openSocket(intake: Intake, handle?: TcpHandle): Socket {
       callback: (count: number, buffer: Uint8Array) => intake.take?.(count, buffer) ?? false,
     },
   };
-  if (handle !== undefined) Reflect.set(options, 'handle', handle);
+  if (typeof made === 'number') options.fd = made;
+  else if (made !== undefined) Reflect.set(options, 'handle', made);
   const socket = new Socket(options);
-  if (handle === undefined) socket.pause();
+  if (made === undefined) socket.pause();
   return socket;
 }
 

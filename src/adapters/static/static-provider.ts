@@ -16,6 +16,8 @@ export interface StaticProviderOptions {
   readonly addresses: readonly (IpAddress | AnyAddress)[];
   /** What discovery and proxier can serve. */
   readonly rules: DescriptorRules;
+  /** Through which interfaces of the host consumers arrive; sorted. */
+  readonly interfaces: readonly string[];
 }
 
 /**
@@ -36,12 +38,13 @@ export function createStaticProvider(options: StaticProviderOptions): Provider {
   };
 }
 
-function snapshotOf({ services, place, addresses, rules }: StaticProviderOptions): ProviderItem {
+function snapshotOf({ services, place, addresses, rules, interfaces }: StaticProviderOptions): ProviderItem {
   const wants: WantedBinding[] = [];
   const problems: Problem[] = [];
   for (const { text, offset } of splitDescriptors(services)) {
     const parsed = parseDescriptor(text, place, rules, offset);
-    if (parsed.ok) wants.push({ descriptor: parsed.value, place });
+    const column = offset + text.length - text.trimStart().length + 1;
+    if (parsed.ok) wants.push({ descriptor: parsed.value, place: `${place}, column ${column}` });
     problems.push(...parsed.problems);
   }
   const consumer: Consumer = {
@@ -52,7 +55,7 @@ function snapshotOf({ services, place, addresses, rules }: StaticProviderOptions
     addresses: addresses.map((address) => ({ address, network: 'static', endpointId: '' })),
     wants,
   };
-  return { kind: 'snapshot', consumers: [consumer], interfaces: [], problems };
+  return { kind: 'snapshot', consumers: [consumer], interfaces, problems };
 }
 
 /** Resolves when the signal is aborted, at once if it is. */

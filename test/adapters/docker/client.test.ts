@@ -166,7 +166,10 @@ describe('createDockerClient', () => {
     try {
       assert.deepEqual(await engine.client.listContainers({ signal }), []);
       const absent = createDockerClient({ engine: 'unix:///nowhere/docker.sock' });
-      await assert.rejects(absent.listContainers({ signal }), /ENOENT \/nowhere\/docker\.sock/);
+      await assert.rejects(
+        absent.listContainers({ signal }),
+        /\/nowhere\/docker\.sock: there is no such socket: start Docker, or give its address with -docker/,
+      );
     } finally {
       if (before === undefined) delete process.env['DOCKER_HOST'];
       else process.env['DOCKER_HOST'] = before;

@@ -239,7 +239,7 @@ describe('createDockerProvider', () => {
   });
 
   for (const [answers, reason] of [
-    ['refused', /ECONNREFUSED/],
+    ['refused', /nobody listens there/],
     ['error', /HTTP code 500/],
     ['garbage', /another shape/],
     ['nothing', /no answer to GET \/events within 10 s/],

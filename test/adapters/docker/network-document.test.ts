@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { computeBindings } from '../../../src/app/compute-bindings.ts';
 import { DockerWorld } from '../../support/docker-world.ts';
+import { address } from '../../support/endpoints.ts';
 import {
   bridgeInterfaces,
   defaultBridgeName,
@@ -33,7 +35,7 @@ describe('defaultBridgeName', () => {
     const world = new DockerWorld();
     world.engine.crash();
     const controller = new AbortController();
-    await assert.rejects(defaultBridgeName(world, controller), /ECONNREFUSED/);
+    await assert.rejects(defaultBridgeName(world, controller), /nobody listens there/);
     world.engine.faults.answers = 'nothing';
     const asking = defaultBridgeName(world, controller);
     controller.abort(new Error('enough'));
@@ -85,15 +87,90 @@ describe('createDockerProvider on networks that cannot be captured', () => {
     });
   }
 
-  for (const network of ['host', 'none']) {
-    it(`[C11] reports a container that wants something with the network ${network}`, async () => {
-      const world = new DockerWorld();
-      world.engine.run({ name: 'wanting', network, env: ['BACKEND_A=/a;80'] });
-      const watch = await world.watch();
-      const told = watch.problems.join('\n');
-      assert.ok(told.includes(`network ${network} (${network}) cannot be captured`), told);
-      assert.deepEqual(watch.addresses, { wanting: [] });
-      await watch.stop();
-    });
-  }
+  it('[C11] reports a container that wants something and has no network', async () => {
+    const world = new DockerWorld();
+    world.engine.run({ name: 'wanting', network: 'none', env: ['BACKEND_A=/a;80'] });
+    const watch = await world.watch();
+    const told = watch.problems.join('\n');
+    assert.ok(told.includes('network none (none) cannot be captured'), told);
+    assert.deepEqual(watch.addresses, { wanting: [] });
+    await watch.stop();
+  });
+
+  it('[C11] binds a container on overlay networks at its address of docker_gwbridge', async () => {
+    const world = new DockerWorld();
+    world.engine.createNetwork('docker_gwbridge');
+    world.engine.createNetwork('swarm', { driver: 'overlay' });
+    const id = world.engine.run({ name: 'task', network: 'swarm', env: ['BACKEND_A=/a;80'] });
+    world.engine.connect('docker_gwbridge', id);
+    const watch = await world.watch();
+    assert.deepEqual(watch.problems, []);
+    const [at, ...others] = watch.consumer('task')?.addresses ?? [];
+    assert.deepEqual(others, [], "its address on the overlay network is nobody's beyond it");
+    assert.equal(at?.network, 'docker_gwbridge');
+    assert.match(at.address, /^172\./);
+    await watch.stop();
+  });
+});
+
+describe('createDockerProvider on the network of the host [C11]', () => {
+  const HOST_ADDRESSES = ['127.0.0.1', '10.0.0.5', '172.17.0.1'];
+
+  it('binds such a container at every address of the host, and those that share its namespace', async () => {
+    const world = new DockerWorld({ hostAddresses: () => HOST_ADDRESSES.map(address) });
+    const id = world.engine.run({ name: 'agent', network: 'host', env: ['BACKEND_A=/a;80'] });
+    world.engine.run({ name: 'beside', network: `container:${id}`, env: ['BACKEND_B=/b;81'] });
+    world.engine.run({ name: 'content', network: 'host' });
+    const watch = await world.watch();
+    assert.deepEqual(watch.problems, []);
+    assert.deepEqual(watch.addresses, { agent: HOST_ADDRESSES, beside: HOST_ADDRESSES, content: [] });
+    await watch.stop();
+  });
+
+  it('gives a port that two of them want to the first that started, then to the other [C2]', async () => {
+    const world = new DockerWorld({ hostAddresses: () => [address('10.0.0.5')] });
+    const first = world.engine.run({ name: 'first', network: 'host', env: ['BACKEND_A=/a;80'] });
+    world.engine.run({ name: 'second', network: 'host', env: ['BACKEND_B=/b;80', 'BACKEND_C=/c;81'] });
+    const watch = await world.watch();
+    const bound = (): readonly string[] =>
+      [...computeBindings([...watch.consumers.values()], { maxBindings: 256 }).bindings.values()].map(
+        ({ consumerName, port }) => `${consumerName} ${port}`,
+      );
+    assert.deepEqual(bound(), ['first 80', 'second 81']);
+    world.engine.stop(first);
+    await world.clock.advance(0);
+    assert.deepEqual(bound(), ['second 80', 'second 81']);
+    await watch.stop();
+  });
+
+  it('reports such a container where the network of the host is not seen', async () => {
+    const world = new DockerWorld();
+    world.engine.run({ name: 'agent', network: 'host', env: ['BACKEND_A=/a;80'] });
+    const watch = await world.watch();
+    assert.match(
+      watch.problems.join('\n'),
+      /agent.*network host \(of the host, which is not seen.*--net=host\)/,
+    );
+    assert.deepEqual(watch.addresses, { agent: [] });
+    await watch.stop();
+  });
+});
+
+describe('createDockerProvider with an engine that cannot be captured from here [C11]', () => {
+  it('names a rootless engine once', async () => {
+    const world = new DockerWorld();
+    world.engine.securityOptions = ['name=seccomp,profile=default', 'name=rootless'];
+    const watch = await world.watch();
+    await world.clock.advance(100_000);
+    assert.equal(watch.problems.length, 1);
+    assert.match(watch.problems[0] ?? '', /^docker: the engine is rootless: .*use an engine that root runs$/);
+    await watch.stop();
+  });
+
+  it('names an engine on another host', async () => {
+    const world = new DockerWorld({ remote: '10.9.9.9:2375' });
+    const watch = await world.watch();
+    assert.match(watch.problems.join(), /^docker: the engine at 10\.9\.9\.9:2375 is on another host/);
+    await watch.stop();
+  });
 });

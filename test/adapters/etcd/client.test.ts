@@ -1,12 +1,37 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { generateKeyPairSync } from 'node:crypto';
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
-import { createEtcdClient } from '../../../src/adapters/etcd/client.ts';
+import { createEtcdClient, etcdTransport } from '../../../src/adapters/etcd/client.ts';
 import { EtcdError } from '../../../src/adapters/etcd/etcd-client.ts';
+import { NodeClock } from '../../../src/adapters/node/node-clock.ts';
+import { NodeRandom } from '../../../src/adapters/node/node-random.ts';
+import type { handleUnaryCall } from '@grpc/grpc-js';
 import type { AddressInfo } from 'node:net';
-import type { handleUnaryCall, ServiceError } from '@grpc/grpc-js';
+import type { EtcdClient } from '../../../src/adapters/etcd/etcd-client.ts';
+import type { EtcdClientOptions } from '../../../src/adapters/etcd/etcd-cluster.ts';
 
 const FIRST = { prefix: '/a/', revision: undefined, from: undefined, limit: 1 };
+
+const { signal } = new AbortController();
+
+function clientOf(host: string, options: Partial<EtcdClientOptions> = {}): EtcdClient {
+  const plain = { hosts: [host], tls: undefined, credentials: undefined };
+  return createEtcdClient({ clock: new NodeClock(), random: new NodeRandom() }, { ...plain, ...options });
+}
+
+/** The error of a call that must fail. */
+async function failureOf(call: Promise<unknown>): Promise<EtcdError> {
+  const error = await call.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  assert.ok(error instanceof EtcdError, String(error));
+  return error;
+}
 
 describe('createEtcdClient', () => {
   it('[C8] tells a server that speaks v2 only apart, and names etcd2://', async () => {
@@ -18,18 +43,10 @@ describe('createEtcdClient', () => {
     });
     const { port } = server.address() as AddressInfo;
     try {
-      await using client = await createEtcdClient({
-        hosts: [`127.0.0.1:${port}`],
-        tls: undefined,
-        credentials: undefined,
-      });
-      const { signal } = new AbortController();
-      await assert.rejects(client.range(FIRST, { signal }), (error) => {
-        assert.ok(error instanceof EtcdError);
-        assert.equal(error.code, 'v2-only');
-        assert.match(error.message, /is etcd 2\.3\.8, which speaks v2 only; write etcd2:\/\//);
-        return true;
-      });
+      await using client = clientOf(`127.0.0.1:${port}`);
+      const error = await failureOf(client.range(FIRST, { signal }));
+      assert.equal(error.code, 'v2-only');
+      assert.match(error.message, /is etcd 2\.3\.8, which speaks v2 only.*etcd2:\/\//);
     } finally {
       server.closeAllConnections();
       server.close();
@@ -37,17 +54,10 @@ describe('createEtcdClient', () => {
   });
 
   it('tells a server that is away as unavailable, naming it', async () => {
-    await using client = await createEtcdClient({
-      hosts: ['127.0.0.1:1'],
-      tls: undefined,
-      credentials: undefined,
-    });
-    const { signal } = new AbortController();
-    await assert.rejects(client.range(FIRST, { signal }), (error) => {
-      assert.ok(error instanceof EtcdError);
-      assert.equal(error.code, 'unavailable');
-      return error.message.includes('127.0.0.1:1');
-    });
+    await using client = clientOf('127.0.0.1:1');
+    const error = await failureOf(client.range(FIRST, { signal }));
+    assert.equal(error.code, 'unavailable');
+    assert.equal(error.message, 'etcd at 127.0.0.1:1: it refuses connections; is etcd running there?');
   });
 
   it('takes a refusal for lack of rights to a key as a sign of life, and nothing else', async () => {
@@ -56,13 +66,10 @@ describe('createEtcdClient', () => {
       { details: 'etcdserver: user name is empty', code: status.INVALID_ARGUMENT, expected: 'forbidden' },
     ];
     for (const { details, code, expected } of answers) {
-      await using server = await refuseRanges({ details, code });
-      await using client = await createEtcdClient({
-        hosts: [server.host],
-        tls: undefined,
-        credentials: undefined,
+      await using server = await serveRanges((_call, answer) => {
+        answer({ details, code });
       });
-      const { signal } = new AbortController();
+      await using client = clientOf(server.host);
       const seen = await client.ping({ signal }).then(
         () => undefined,
         (error: unknown) => (error instanceof EtcdError ? error.code : String(error)),
@@ -71,26 +78,85 @@ describe('createEtcdClient', () => {
     }
   });
 
-  it('names a file that cannot be read, as an EtcdError', async () => {
-    const tls = { ca: '/nowhere/ca.pem', cert: undefined, key: undefined };
-    const credentials = { user: 'embassy', passwordFile: '/nowhere/password' };
-    const made = [
-      { options: { tls, credentials: undefined }, expected: /\/nowhere\/ca\.pem/ },
-      { options: { tls: undefined, credentials }, expected: /\/nowhere\/password/ },
-    ].map(async ({ options, expected }) => {
-      await assert.rejects(createEtcdClient({ hosts: ['127.0.0.1:1'], ...options }), (error) => {
-        assert.ok(error instanceof EtcdError);
-        assert.match(error.message, expected);
-        return true;
+  it('makes a call once with a token that etcd does not take', async () => {
+    let calls = 0;
+    await using server = await serveRanges((_call, answer) => {
+      calls += 1;
+      answer({ details: 'etcdserver: invalid auth token', code: status.UNAUTHENTICATED });
+    });
+    await using client = clientOf(server.host);
+    const error = await failureOf(client.range(FIRST, { signal }));
+    assert.equal(error.code, 'forbidden');
+    assert.equal(calls, 1);
+  });
+
+  it('cancels a call at its signal, with its reason', async () => {
+    const { promise: cancelled, resolve } = Promise.withResolvers<undefined>();
+    const { promise: called, resolve: onCall } = Promise.withResolvers<undefined>();
+    await using server = await serveRanges((call) => {
+      onCall(undefined);
+      call.on('cancelled', () => {
+        resolve(undefined);
       });
     });
-    await Promise.all(made);
+    await using client = clientOf(server.host);
+    const controller = new AbortController();
+    const failed = assert.rejects(client.range(FIRST, { signal: controller.signal }), /enough/);
+    await called;
+    controller.abort(new Error('enough'));
+    await Promise.all([failed, cancelled]);
+  });
+
+  it('names a file that cannot be read, at the first call', async () => {
+    const tls = { ca: '/nowhere/ca.pem', cert: undefined, key: undefined };
+    const credentials = { user: 'embassy', passwordFile: '/nowhere/password' };
+    for (const [options, expected] of [
+      [{ tls }, /cannot read \/nowhere\/ca\.pem \(CA certificates for etcd\): there is no such file/],
+      [{ credentials }, /cannot read \/nowhere\/password \(password for etcd\): there is no such file/],
+    ] as const) {
+      await using client = clientOf('127.0.0.1:1', options);
+      const error = await failureOf(client.range(FIRST, { signal }));
+      assert.equal(error.code, 'failed');
+      assert.match(error.message, expected);
+    }
   });
 });
 
-/** An etcd that answers every range with one error. */
-async function refuseRanges(
-  error: Pick<ServiceError, 'code' | 'details'>,
+describe('etcdTransport', () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const encodings = { type: 'pkcs8', format: 'pem' } as const;
+
+  for (const row of [
+    { name: 'a private key', pem: privateKey.export(encodings), kind: 'key' },
+    {
+      name: 'an encrypted key',
+      pem: privateKey.export({ ...encodings, cipher: 'aes-256-cbc', passphrase: 'x' }),
+      kind: 'encrypted key',
+    },
+    { name: 'a public key', pem: publicKey.export({ type: 'spki', format: 'pem' }), kind: 'nothing' },
+    { name: 'a text', pem: 'hello', kind: 'nothing' },
+    { name: 'nothing', pem: '', kind: 'nothing' },
+  ]) {
+    it(`knows ${row.name} from other files`, () => {
+      assert.equal(etcdTransport.examine(Buffer.from(row.pem)).kind, row.kind);
+    });
+  }
+
+  it('reads no file that is too long to be what is looked for', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'embassy-etcd-'));
+    try {
+      const path = join(folder, 'large');
+      await writeFile(path, Buffer.alloc(5 * 1024 * 1024));
+      await assert.rejects(etcdTransport.readFile(path), /longer than 4194304 bytes/);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+/** An etcd that answers ranges in one way, and nothing else. */
+async function serveRanges(
+  answer: handleUnaryCall<Buffer, Buffer>,
 ): Promise<AsyncDisposable & { readonly host: string }> {
   const server = new Server();
   const range = {
@@ -102,10 +168,7 @@ async function refuseRanges(
     responseSerialize: (value: Buffer) => value,
     responseDeserialize: (value: Buffer) => value,
   };
-  const refuse: handleUnaryCall<Buffer, Buffer> = (_call, answer) => {
-    answer(error);
-  };
-  server.addService({ range }, { range: refuse });
+  server.addService({ range }, { range: answer });
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (failure, port) => {
     if (failure === null) resolve(port);

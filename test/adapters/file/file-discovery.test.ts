@@ -36,6 +36,35 @@ describe('FileDiscovery', () => {
     await view[Symbol.asyncDispose]();
   });
 
+  it('[C7] keeps the last good endpoints of a service whose list has no good entry any more', async () => {
+    const { clock, file, view } = await start();
+    file.write('/web: [10.0.0.1:0, nonsense]\n');
+    await clock.advance(5_000);
+    assert.deepEqual(view.addresses, ['10.0.0.1:80']);
+    file.write('/web: []\n');
+    await clock.advance(5_000);
+    assert.deepEqual(view.addresses, []);
+    await view[Symbol.asyncDispose]();
+  });
+
+  for (const { name, text, expected } of [
+    { name: 'nothing of a good file', text: '/web: []\n', expected: undefined },
+    {
+      name: 'what is wrong with a file that is no YAML',
+      text: '/web: [\n',
+      expected: /^endpoints\.yaml, line 2/,
+    },
+  ]) {
+    it(`answers when probed ${name}`, async () => {
+      const file = new SimFile('endpoints.yaml');
+      file.write(text);
+      const discovery = new FileDiscovery({ client: file, clock: new SimClock(settle) }, { name: 'file' });
+      const outage = await discovery.probe({ signal: new AbortController().signal });
+      if (expected === undefined) assert.equal(outage, undefined);
+      else assert.match(outage?.reason ?? '', expected);
+    });
+  }
+
   it('[D06] reads a file that is written in steps only when it stands still', async () => {
     const { clock, file, view } = await start('/web: [10.0.0.1:80, 10.0.0.2:80]\n');
     file.write('');

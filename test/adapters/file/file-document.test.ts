@@ -12,9 +12,9 @@ const BAD_ENTRIES: readonly { name: string; entry: string; says: string }[] = [
   { name: 'no port', entry: '10.0.0.1', says: "line 2, column 5: '10.0.0.1' is not an endpoint" },
   { name: 'a port out of range', entry: '10.0.0.1:70000', says: "line 2, column 5: '70000' is not a port" },
   {
-    name: 'a host name',
-    entry: 'web-1:80',
-    says: "line 2, column 5: 'web-1' is a host name; host names are not",
+    name: 'what is neither an address nor a host name',
+    entry: '10.0.0.256:80',
+    says: "line 2, column 5: '10.0.0.256' is neither an IP address nor a host name",
   },
   { name: 'a bare IPv6 address', entry: '"fd00::1:80"', says: 'an IPv6 address stands in brackets' },
   { name: 'a number', entry: '80', says: 'line 2, column 5: not an endpoint' },
@@ -70,6 +70,18 @@ describe('parseFile', () => {
     const parsed = parseFile('{\n\t"/a": [\n\t\t"10.0.0.1:80"\n\t]\n}\n', PATH);
     assert.ok(parsed.ok);
     assert.equal(parsed.value.services.get(service('/a'))?.endpoints?.length, 1);
+  });
+
+  it('[C7] reads host names in both forms', () => {
+    const parsed = parseFile('/a: ["web-1:80", {address: DB.example.net, port: 81}]\n', PATH);
+    assert.ok(parsed.ok);
+    assert.deepEqual(
+      parsed.value.services.get(service('/a'))?.endpoints?.map(({ address, port }) => [address, port]),
+      [
+        ['db.example.net', 81],
+        ['web-1', 80],
+      ],
+    );
   });
 
   it('reads a list shared by an alias', () => {

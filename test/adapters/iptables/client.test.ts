@@ -6,21 +6,23 @@ import { join } from 'node:path';
 import { iptablesClient } from '../../../src/adapters/iptables/client.ts';
 import { RedirectorError } from '../../../src/ports/redirector.ts';
 import { NamespaceHost } from './namespace-host.ts';
+import type { IptablesPlace } from '../../../src/adapters/iptables/iptables-client.ts';
 
 const { signal } = new AbortController();
+const IPV4: IptablesPlace = { program: 'iptables', family: 4 };
 
 describe('iptablesClient', () => {
   it('says no-command when a command is missing', async () => {
     const client = iptablesClient({ prefix: ['embassy-no-such-command'] });
-    await assert.rejects(client.save(4, 'nat', { signal }), codeIs('no-command'));
+    await assert.rejects(client.save(IPV4, { signal }), codeIs('no-command'));
   });
 
   it('says no-privilege as a user without CAP_NET_ADMIN', async function () {
     if (process.getuid?.() !== 0) this.skip();
     const prefix = ['setpriv', '--reuid', '65534', '--clear-groups', '--bounding-set', '-all'];
     const client = iptablesClient({ prefix });
-    await assert.rejects(client.save(4, 'nat', { signal }), codeIs('no-privilege'));
-    await assert.rejects(client.restore(4, '*nat\nCOMMIT\n', { signal }), codeIs('no-privilege'));
+    await assert.rejects(client.save(IPV4, { signal }), codeIs('no-privilege'));
+    await assert.rejects(client.restore(IPV4, '*nat\nCOMMIT\n', { signal }), codeIs('no-privilege'));
   });
 
   it("gives iptables' own words, and takes nothing of a text with one bad line", async function () {
@@ -31,14 +33,14 @@ describe('iptablesClient', () => {
       await using kernel = host;
       const before = await kernel.rules();
       const text = '*nat\n:EMBASSY - [0:0]\n-A EMBASSY -j NOWHERE\nCOMMIT\n';
-      await assert.rejects(kernel.client.restore(4, text, { signal }), (error: unknown) => {
+      await assert.rejects(kernel.client.restore(IPV4, text, { signal }), (error: unknown) => {
         assert(error instanceof RedirectorError);
         assert.equal(error.code, 'refused');
         assert.match(error.message, /line 3|NOWHERE/);
         return true;
       });
       assert.equal(await kernel.rules(), before);
-      assert.match(await kernel.client.version({ signal }), /^iptables v\d/);
+      assert.match(await kernel.client.version('iptables', { signal }), /^iptables v\d/);
     }
   });
 
@@ -49,7 +51,7 @@ describe('iptablesClient', () => {
     const reason = new Error('the daemon stops');
     try {
       const client = iptablesClient({ prefix: ['sh', '-c', 'echo $$ > $0; exec sleep 30', file] });
-      const writing = client.restore(4, '', { signal: abort.signal });
+      const writing = client.restore(IPV4, '', { signal: abort.signal });
       while (!existsSync(file) || readFileSync(file).length === 0) await new Promise(setImmediate);
       abort.abort(reason);
       await assert.rejects(writing, reason);
@@ -62,7 +64,7 @@ describe('iptablesClient', () => {
 
   it('rejects with the reason of an abort', async () => {
     const reason = new Error('the daemon stops');
-    await assert.rejects(iptablesClient().save(4, 'nat', { signal: AbortSignal.abort(reason) }), reason);
+    await assert.rejects(iptablesClient().save(IPV4, { signal: AbortSignal.abort(reason) }), reason);
   });
 });
 

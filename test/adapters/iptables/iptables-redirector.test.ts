@@ -1,13 +1,20 @@
 import assert from 'node:assert/strict';
 import { RedirectorError } from '../../../src/ports/redirector.ts';
+import { IptablesRedirector } from '../../../src/adapters/iptables/iptables-redirector.ts';
 import { describeRedirectorContract } from '../../contracts/redirector.contract.ts';
 import { captureOf } from './capture-of.ts';
 import { NamespaceHost } from './namespace-host.ts';
 import { SimHost } from './sim-host.ts';
 import type { IptablesFault } from '../../../sim/iptables/sim-iptables.ts';
+import type { IptablesClient } from '../../../src/adapters/iptables/iptables-client.ts';
 
 describeRedirectorContract('IptablesRedirector on simulated rules', () => Promise.resolve(new SimHost()));
-describeRedirectorContract('IptablesRedirector on the kernel', () => NamespaceHost.open());
+describeRedirectorContract('IptablesRedirector on the kernel by iptables-nft', () =>
+  NamespaceHost.open('nft'),
+);
+describeRedirectorContract('IptablesRedirector on the kernel by iptables-legacy', () =>
+  NamespaceHost.open('legacy'),
+);
 
 const { signal } = new AbortController();
 const CAPTURE = captureOf(['docker0']);
@@ -29,7 +36,7 @@ const FAULTS: readonly {
     name: 'names the capability and --listen when it has no privilege',
     fault: 'no privilege',
     code: 'no-privilege',
-    says: /Permission denied.*CAP_NET_ADMIN.*--listen needs no rule and no privilege/s,
+    says: /Permission denied.*CAP_NET_ADMIN.*Or use --listen: it needs no rule and no privilege/s,
   },
   {
     name: 'says what to install when there is no iptables',
@@ -69,7 +76,7 @@ describe('IptablesRedirector', () => {
     await using host = new SimHost();
     host.kernel.break(6, 'no command');
     const error = await rejection(host.redirector().ensure(BOTH_FAMILIES, { signal }));
-    assert.match(error.message, /ip6tables-save -t nat is not installed/);
+    assert.match(error.message, /ip6tables-save is not installed/);
   });
 
   it('[P26] puts the first family back when the second is refused', async () => {
@@ -124,6 +131,64 @@ describe('IptablesRedirector', () => {
     assert.equal(await host.rules(), before);
   });
 
+  it('does not advise another capture mode to who only wants the rules gone', async () => {
+    await using host = new SimHost();
+    for (const fault of ['no privilege', 'no command'] as const) {
+      host.kernel.break(4, fault);
+      const error = await rejection(host.redirector().cleanup({ signal }));
+      assert.doesNotMatch(error.inWords, /--listen/);
+    }
+  });
+
+  it('[P26] puts a table back when the kernel refuses another of the same family', async () => {
+    await using host = new SimHost();
+    host.kernel.startForeign('docker');
+    const before = await host.rules();
+    const client: IptablesClient = {
+      save: (place, options) => host.kernel.save(place, options),
+      version: (program, options) => host.kernel.version(program, options),
+      restore: (place, text, options) =>
+        host.kernel.restore(place, text.replace('-j DNAT', '-m nonsense -j DNAT'), options),
+    };
+    const redirector = new IptablesRedirector({ client, log: host.log });
+    const error = await rejection(redirector.ensure(CAPTURE, { signal }));
+    assert.equal(error.code, 'refused');
+    assert.equal(await host.rules(), before, 'the filter table was written and must be as before');
+    assert.deepEqual(host.log.messages('error'), []);
+  });
+
+  it('reads each captured family once where all is well, and no other', async () => {
+    await using host = new SimHost();
+    host.kernel.startForeign('docker');
+    const redirector = host.redirector();
+    await redirector.ensure(CAPTURE, { signal });
+    for (const [capture, reads] of [
+      [CAPTURE, 1],
+      [BOTH_FAMILIES, 2],
+    ] as const) {
+      await redirector.ensure(capture, { signal });
+      const before = host.kernel.reads;
+      assert.equal(await redirector.ensure(capture, { signal }), false);
+      assert.equal(host.kernel.reads - before, reads);
+    }
+  });
+
+  it('[P32] opens INPUT when a firewall closes it, and shuts it again when that is gone', async () => {
+    await using host = new SimHost();
+    const redirector = host.redirector();
+    await redirector.ensure(CAPTURE, { signal });
+    const open = await host.rules();
+    assert.doesNotMatch(open, /-j ACCEPT/);
+    host.kernel.tables[4].restore('*filter\n:INPUT DROP [0:0]\nCOMMIT\n');
+    assert.equal(await redirector.ensure(CAPTURE, { signal }), true);
+    const accepts = (await host.rules()).match(/.*-j ACCEPT$/gm);
+    assert.equal(accepts?.length, 1);
+    assert.match(accepts[0], /--ctorigdst 172\.17\.0\.1 .*--comment "captured by embassy"/);
+    host.kernel.tables[4].restore('*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n');
+    assert.equal(await redirector.ensure(CAPTURE, { signal }), true);
+    assert.equal(await host.rules(), open);
+  });
+
   it('reports an interface that no rule can name once, and captures the others', async () => {
     await using host = new SimHost();
     const redirector = host.redirector();
@@ -132,39 +197,6 @@ describe('IptablesRedirector', () => {
       "The interface 'br+' has a name that iptables cannot take; its consumers are not captured.",
     ]);
     assert.match(await host.rules(), /-A EMBASSY -i docker0 /);
-  });
-});
-
-const PACKETS = [
-  { name: 'from a captured bridge to the virtual IP', inInterface: 'docker0', to: '172.17.0.1:9999' },
-  { name: 'from the other captured bridge', inInterface: 'br1', to: '172.17.0.1:9999' },
-  { name: 'from outside to the virtual IP', inInterface: 'eth0', to: undefined },
-  {
-    name: 'from a bridge to another address',
-    inInterface: 'docker0',
-    destination: '172.17.0.2',
-    to: undefined,
-  },
-  { name: 'over UDP', inInterface: 'docker0', protocol: 'udp', to: undefined },
-] as const;
-
-describe('IptablesRedirector, by packets', () => {
-  for (const { name, to, ...packet } of PACKETS) {
-    it(`[C4] ${to === undefined ? 'lets pass' : 'captures'} what comes ${name}`, async () => {
-      await using host = new SimHost();
-      await host.redirector().ensure(captureOf(['br1', 'docker0']), { signal });
-      const shown = { destination: '172.17.0.1', destinationPort: 80, protocol: 'tcp', ...packet } as const;
-      assert.equal(host.kernel.tables[4].trace(shown), to);
-    });
-  }
-
-  it("[C4] comes before Docker's rule for a published port", async () => {
-    await using host = new SimHost();
-    await host.writeForeignRules();
-    await host.redirector().ensure(captureOf(['br1']), { signal });
-    const packet = { destination: '172.17.0.1', destinationPort: 8080, protocol: 'tcp' } as const;
-    assert.equal(host.kernel.tables[4].trace({ ...packet, inInterface: 'br1' }), '172.17.0.1:9999');
-    assert.equal(host.kernel.tables[4].trace({ ...packet, inInterface: 'eth0' }), '172.17.0.2:80');
   });
 });
 

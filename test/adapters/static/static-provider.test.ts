@@ -12,6 +12,7 @@ describeProviderContract('createStaticProvider', async () => ({
     place: 'option -services',
     addresses: ['*'],
     rules: RULES,
+    interfaces: ['docker0'],
   }),
   pass: settle,
   held: async () => 0,
@@ -23,7 +24,13 @@ describe('createStaticProvider', () => {
     const address = parseIpAddress('10.0.0.1') ?? assert.fail();
     const services = '/svc/a[x,y];80, /svc/b;81,';
     const watch = await watching(
-      createStaticProvider({ services, place: 'option -services', addresses: [address, '*'], rules: RULES }),
+      createStaticProvider({
+        services,
+        place: 'option -services',
+        addresses: [address, '*'],
+        rules: RULES,
+        interfaces: [],
+      }),
     );
     assert.deepEqual(watch.wants, { static: ['/svc/a;80', '/svc/b;81'] });
     assert.deepEqual(watch.addresses, { static: ['10.0.0.1', '*'] });
@@ -34,7 +41,13 @@ describe('createStaticProvider', () => {
   it('[P10] names the column of a bad descriptor in the whole option, and serves the others', async () => {
     const services = '/svc/a;80,/svc/b;0,/svc/c;82';
     const watch = await watching(
-      createStaticProvider({ services, place: 'option -services', addresses: ['*'], rules: RULES }),
+      createStaticProvider({
+        services,
+        place: 'option -services',
+        addresses: ['*'],
+        rules: RULES,
+        interfaces: [],
+      }),
     );
     assert.deepEqual(watch.wants, { static: ['/svc/a;80', '/svc/c;82'] });
     assert.deepEqual(watch.problems, ["option -services, column 18: '0' is not a port from 1 to 65535"]);
@@ -43,7 +56,13 @@ describe('createStaticProvider', () => {
 
   it('tells a consumer without wants when no service is given', async () => {
     const watch = await watching(
-      createStaticProvider({ services: '', place: 'option -services', addresses: ['*'], rules: RULES }),
+      createStaticProvider({
+        services: '',
+        place: 'option -services',
+        addresses: ['*'],
+        rules: RULES,
+        interfaces: [],
+      }),
     );
     assert.deepEqual(watch.wants, { static: [] });
     await watch.stop();

@@ -1,0 +1,112 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { CHECKOUT } from './checkout.ts';
+import { environment } from './environment.ts';
+import { until } from './until.ts';
+import type { ChildProcess } from 'node:child_process';
+
+const MAIN = path.join(CHECKOUT, 'dist/main.js');
+const READY_TIMEOUT_MS = 10_000;
+const STOP_TIMEOUT_MS = 20_000;
+
+/** What a running process holds. */
+export interface Held {
+  /** Open descriptors. */
+  readonly files: number;
+  /** Resident memory, KiB. */
+  readonly rssKib: number;
+}
+
+export interface LocalEmbassyOptions {
+  /** Endpoints of the service `web`, as `address:port`. */
+  readonly endpoints: readonly string[];
+  /** Bound port 80 listens at 127.0.0.1:(80 + offset). */
+  readonly offset: number;
+  /** Limit of open files of the process. */
+  readonly files?: number;
+  readonly extra?: readonly string[];
+}
+
+let made = 0;
+
+/** embassy as a plain process of this machine: no Docker, no rules, loopback alone. */
+export class LocalEmbassy implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  #log = '';
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => {
+        this.#log += chunk.toString();
+      });
+    }
+  }
+
+  /** Starts it with one binding, `web;80`, for whoever arrives, and waits until it listens. */
+  static async start(options: LocalEmbassyOptions): Promise<LocalEmbassy> {
+    const { endpoints, offset, files, extra = [] } = options;
+    made += 1;
+    const file = path.join(environment().runDirectory, `endpoints-${made}.yaml`);
+    await writeFile(file, `web: [${endpoints.join(', ')}]\n`);
+    const services = ['-provider=static', '-services=web;80', '-consumer=*'];
+    const own = [`-discovery=file:${file}`, `--listen=127.0.0.1+${offset}`, '--log-format=json', ...extra];
+    const limit = files === undefined ? 'exec "$@"' : `ulimit -n ${files} && exec "$@"`;
+    const argv = ['-c', limit, 'sh', process.execPath, MAIN, ...services, ...own];
+    const embassy = new LocalEmbassy(spawn('sh', argv, { stdio: ['ignore', 'pipe', 'pipe'] }));
+    await embassy.waitForLog(/listening on /u, READY_TIMEOUT_MS);
+    await embassy.waitForLog(/service web has/u, READY_TIMEOUT_MS);
+    return embassy;
+  }
+
+  get log(): string {
+    return this.#log;
+  }
+
+  async waitForLog(pattern: RegExp, timeoutMs: number): Promise<string> {
+    const find = (): string | undefined => this.#log.split('\n').find((line) => pattern.test(line));
+    return until(`embassy to say ${String(pattern)}`, find, {
+      timeoutMs,
+      explain: async () => this.#log,
+    });
+  }
+
+  /** What it holds now. */
+  async held(): Promise<Held> {
+    const directory = `/proc/${this.#child.pid ?? 0}`;
+    const files = (await readdir(`${directory}/fd`)).length;
+    const status = await readFile(`${directory}/status`, 'utf8');
+    return { files, rssKib: Number(/^VmRSS:\s+(\d+) kB$/mu.exec(status)?.[1] ?? Number.NaN) };
+  }
+
+  /** Waits until it holds no more descriptors than that. */
+  async settle(files: number, timeoutMs: number): Promise<Held> {
+    const look = async (): Promise<Held | undefined> => {
+      const held = await this.held();
+      return held.files <= files ? held : undefined;
+    };
+    return until(`embassy to hold at most ${files} descriptors`, look, {
+      timeoutMs,
+      explain: async () => `it holds ${(await this.held()).files}`,
+    });
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
+  /** Waits for its end and gives its exit status. */
+  async ended(): Promise<number | null> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      await once(this.#child, 'exit', { signal: AbortSignal.timeout(STOP_TIMEOUT_MS) });
+    }
+    return this.#child.exitCode;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.ended();
+  }
+}

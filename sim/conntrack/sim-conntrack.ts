@@ -1,0 +1,32 @@
+import { ConntrackError } from '../../src/adapters/conntrack/conntrack-client.ts';
+import type { ConntrackClient, ConntrackSetting } from '../../src/adapters/conntrack/conntrack-client.ts';
+
+/** The settings of a kernel's connection tracking, set by hand. */
+export class SimConntrack implements ConntrackClient {
+  readonly settings = new Map<ConntrackSetting, string>([
+    ['nf_conntrack_count', '0\n'],
+    ['nf_conntrack_max', '1000\n'],
+    ['nf_conntrack_tcp_timeout_established', '432000\n'],
+  ]);
+  #refusal: ConntrackError['code'] | undefined;
+
+  /** Lets so many connections be tracked. */
+  setCount(count: number): void {
+    this.settings.set('nf_conntrack_count', `${count}\n`);
+  }
+
+  /** Lets every write fail. */
+  refuse(code: ConntrackError['code']): void {
+    this.#refusal = code;
+  }
+
+  async read(setting: ConntrackSetting): Promise<string | undefined> {
+    return this.settings.get(setting);
+  }
+
+  async write(setting: ConntrackSetting, text: string): Promise<void> {
+    if (this.#refusal !== undefined) throw new ConntrackError(this.#refusal);
+    if (!this.settings.has(setting)) throw new ConntrackError('missing');
+    this.settings.set(setting, `${text}\n`);
+  }
+}

@@ -1,0 +1,77 @@
+import { formatDiscoveryUrl } from './discovery-url.ts';
+import { OPTIONS } from './options.ts';
+import type { DiscoveryUrl, FileDiscovery, ServerDiscovery, TlsFiles } from './discovery-url.ts';
+import type { OptionReader } from './option-reader.ts';
+
+/** A discovery that asks etcd over its v3 API. */
+export interface EtcdDiscovery extends ServerDiscovery {
+  readonly scheme: 'etcd';
+}
+
+/** A discovery that asks Consul. */
+export interface ConsulDiscovery extends ServerDiscovery {
+  readonly scheme: 'consul';
+}
+
+/** What this version can ask. */
+export type AvailableDiscovery = ConsulDiscovery | EtcdDiscovery | FileDiscovery;
+
+/**
+ * Decides on the discoveries [C7]: those given, in order, with the `-etcd-*` options as defaults of every
+ * etcd URL; each must have a name of its own.
+ *
+ * @param reader - Told of everything that is wrong.
+ * @returns Those that can be used; an empty list only where something was reported.
+ */
+export function resolveDiscoveries(reader: OptionReader): readonly AvailableDiscovery[] {
+  const files = readFiles(reader);
+  const names = new Set<string>();
+  return reader.all(OPTIONS.discovery).flatMap(({ value, place }): readonly AvailableDiscovery[] => {
+    if (names.has(value.name)) {
+      const hint = `name one of them: NAME=${formatDiscoveryUrl(value)}`;
+      const message = `two discoveries are called '${value.name}'; ${hint}`;
+      reader.report({ place, message });
+    }
+    names.add(value.name);
+    if (value.scheme === 'file') return [value];
+    if (isEtcd(value)) return [withFiles(value, files)];
+    if (isConsul(value)) return [value];
+    const known = 'use consul://HOST:PORT, etcd://HOST:PORT or file:PATH';
+    const message = `${value.scheme}:// is not available in this version; ${known}`;
+    reader.report({ place, message });
+    return [];
+  });
+}
+
+/** The files of the `-etcd-*` options. */
+function readFiles(reader: OptionReader): TlsFiles {
+  const files: TlsFiles = {
+    ca: reader.optional(OPTIONS.etcdCacert)?.value,
+    cert: reader.optional(OPTIONS.etcdCert)?.value,
+    key: reader.optional(OPTIONS.etcdKeycert)?.value,
+  };
+  if ((files.cert === undefined) !== (files.key === undefined)) {
+    const missing = files.cert === undefined ? OPTIONS.etcdCert.name : OPTIONS.etcdKeycert.name;
+    const other = files.cert === undefined ? OPTIONS.etcdKeycert.name : OPTIONS.etcdCert.name;
+    reader.report({ place: `option --${other}`, message: `--${missing} goes with it` });
+  }
+  return files;
+}
+
+function isConsul(url: DiscoveryUrl): url is ConsulDiscovery {
+  return url.scheme === 'consul';
+}
+
+function isEtcd(url: DiscoveryUrl): url is EtcdDiscovery {
+  return url.scheme === 'etcd';
+}
+
+/**
+ * Fills in the `-etcd-*` options: defaults of every etcd URL [C7], which mean TLS, as they did in the
+ * original. A certificate stays with its own key.
+ */
+function withFiles(url: EtcdDiscovery, files: TlsFiles): EtcdDiscovery {
+  if (files.ca === undefined && files.cert === undefined && files.key === undefined) return url;
+  const pair = url.tls?.cert === undefined ? files : url.tls;
+  return { ...url, tls: { ca: url.tls?.ca ?? files.ca, cert: pair.cert, key: pair.key } };
+}

@@ -1,0 +1,115 @@
+import { createDockerClient } from '../adapters/docker/client.ts';
+import { defaultBridgeName } from '../adapters/docker/network-document.ts';
+import { iptablesClient } from '../adapters/iptables/client.ts';
+import { IptablesRedirector } from '../adapters/iptables/iptables-redirector.ts';
+import { addressesOfInterface } from '../adapters/node/interfaces.ts';
+import { listeningPorts } from '../adapters/node/listening-ports.ts';
+import { CaptureKeeper } from '../app/capture-keeper.ts';
+import { findVirtualIps } from '../app/find-virtual-ips.ts';
+import { formatDockerHost } from '../cli/docker-host.ts';
+import { familyOf } from '../domain/address.ts';
+import type { CaptureKeeperDependencies } from '../app/capture-keeper.ts';
+import type { CapturePlan } from '../app/capture-plan.ts';
+import type { HostAddresses } from '../app/listen-plan.ts';
+import type { ListenPlan } from '../app/listener-set.ts';
+import type { Options } from '../cli/resolve-options.ts';
+import type { AddressFamily, IpAddress } from '../domain/address.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+import type { Random } from '../ports/random.ts';
+import type { Redirector } from '../ports/redirector.ts';
+
+/** The most ports that the line about hidden ones names. */
+const HIDDEN_NAMED_MAX = 20;
+
+/** A listener at `::` takes both. */
+const FAMILIES: readonly AddressFamily[] = [4, 6];
+const IPV4_ONLY: readonly AddressFamily[] = [4];
+
+/** Makes the redirector of this host. */
+export function createRedirector(log: Log): Redirector {
+  return new IptablesRedirector({ client: iptablesClient(), log });
+}
+
+/**
+ * Tells the addresses consumers dial: the given ones, else, where rules are written for them, those of
+ * Docker's default bridge [C3].
+ *
+ * @param signal - Ends the wait for the bridge.
+ * @returns Undefined when told to stop meanwhile.
+ * @throws {VirtualIpUnknown} There is no such bridge, and `--fail-fast` was chosen.
+ */
+export async function chooseVirtualIps(
+  dependencies: { readonly clock: Clock; readonly random: Random; readonly log: Log },
+  options: Options,
+  signal: AbortSignal,
+): Promise<readonly IpAddress[] | undefined> {
+  if (options.capture.kind !== 'dnat' || options.virtualIps.length > 0) return options.virtualIps;
+  const { clock } = dependencies;
+  const client = createDockerClient({ engine: formatDockerHost(options.docker) });
+  try {
+    return await findVirtualIps(
+      {
+        ...dependencies,
+        bridgeName: async (wait) => (await defaultBridgeName({ client, clock }, wait)) ?? 'docker0',
+        addressesOf: addressesOfInterface,
+      },
+      { wait: !options.failFast, signal },
+    );
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Makes the keeper of the rules; undefined where no rule is ours to write.
+ *
+ * @param listen - Where the proxier listens.
+ */
+export function createCapture(
+  dependencies: Omit<CaptureKeeperDependencies, 'redirector'> & { readonly host: HostAddresses },
+  options: Options & { readonly listen: ListenPlan },
+): CaptureKeeper | undefined {
+  const plan = planOf(dependencies.host, options);
+  if (plan === undefined) return undefined;
+  return new CaptureKeeper({ ...dependencies, redirector: createRedirector(dependencies.log) }, plan);
+}
+
+function planOf(
+  host: HostAddresses,
+  options: Options & { readonly listen: ListenPlan },
+): CapturePlan | undefined {
+  const { capture, listen, virtualIps, unbound, port } = options;
+  if (listen.kind !== 'captured') return undefined;
+  switch (capture.kind) {
+    case 'dnat':
+      return {
+        kind: 'dnat',
+        virtualIps,
+        listeners: listen.at,
+        unbound,
+        hostAddresses: () => host.all(),
+      };
+    case 'redirect': {
+      const families = listen.at.some(({ address }) => familyOf(address) === 6) ? FAMILIES : IPV4_ONLY;
+      return { kind: 'redirect', families, virtualIps, port, unbound };
+    }
+    case 'none':
+    case 'listen':
+      return undefined;
+  }
+}
+
+/** Says in one line which ports of the host can no longer be dialled at the virtual IP [C3]. */
+export function tellHiddenPorts(log: Log, options: Options): void {
+  if (options.capture.kind !== 'dnat' || options.unbound === 'pass') return;
+  const hidden = listeningPorts(options.virtualIps).filter((port) => port !== options.port);
+  if (hidden.length === 0) return;
+  const more = hidden.length > HIDDEN_NAMED_MAX ? ` and ${hidden.length - HIDDEN_NAMED_MAX} more` : '';
+  log.info(
+    `containers no longer reach what this host has at ${options.virtualIps.join(', ')}: ` +
+      `port ${hidden.slice(0, HIDDEN_NAMED_MAX).join(', ')}${more}; ` +
+      '--unbound=pass leaves them what they did not bind, --virtual-ip gives embassy an address of its own',
+  );
+}
