@@ -55,7 +55,7 @@ export class World implements AsyncDisposable {
   async embassy(extra: readonly string[] = [], options: EmbassyOptions = {}): Promise<RunningEmbassy> {
     const embassy = await this.host.startEmbassy([...this.arguments, ...extra], options);
     try {
-      await embassy.waitForLog(/capturing traffic for /u, READY_TIMEOUT_MS);
+      await embassy.waitForLog(/capturing (?:bound )?traffic for /u, READY_TIMEOUT_MS);
     } catch (error) {
       await embassy[Symbol.asyncDispose]();
       throw error;

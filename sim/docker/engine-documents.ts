@@ -65,7 +65,11 @@ export function containerRow(container: SimContainer): unknown {
     State: stateOf(container),
     Status: 'Up 1 second',
     HostConfig: { NetworkMode: networkMode },
-    NetworkSettings: { Networks: {} },
+    NetworkSettings: {
+      Networks: Object.fromEntries(
+        [...container.attachments].map(([network, at]) => [network, { EndpointID: at.endpointId }]),
+      ),
+    },
   };
 }
 

@@ -10,6 +10,8 @@ interface User {
 
 /** The users of a simulated etcd and their tokens, as etcd's simple tokens: a use makes one live on. */
 export class EtcdUsers {
+  /** Whether members take the name in a client certificate for the user's where there is no token. */
+  trustsCertificates = false;
   readonly #clock: Clock;
   readonly #ttlMs: number;
   readonly #users = new Map<string, User>();
@@ -61,6 +63,9 @@ export class EtcdUsers {
   /** Checks a right to read. Throws as etcd refuses. */
   check(token: string | undefined, prefix: string): void {
     if (!this.#isOn) return;
+    if (token === undefined && this.trustsCertificates) {
+      throw failure('EtcdPermissionDeniedError', 'etcdserver: permission denied');
+    }
     if (token === undefined) throw failure('GRPCInvalidArgumentError', 'etcdserver: user name is empty');
     const entry = this.#tokens.get(token);
     if (entry === undefined || entry.endsAtMs <= this.#clock.monotonicMs()) {

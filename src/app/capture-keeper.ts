@@ -1,5 +1,5 @@
 import { RedirectorError } from '../ports/redirector.ts';
-import { captureInWords, captureOf } from './capture-plan.ts';
+import { captureInWords, captureOf, needsRules } from './capture-plan.ts';
 import { Runner } from './runner.ts';
 import type { Binding } from '../domain/binding.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -139,7 +139,8 @@ export class CaptureKeeper {
     } else if (wrote && this.#written === wanted) {
       log.warn(`the rules were missing or different; put back: ${what}`);
     } else if (this.#said !== what) {
-      const found = wrote || this.#written !== undefined ? '' : ' by the rules that an earlier run left';
+      const isFound = !wrote && this.#written === undefined && needsRules(wanted);
+      const found = isFound ? ' by the rules that an earlier run left' : '';
       log.info(`capturing ${what}${found}`);
     }
     this.#said = what ?? '';

@@ -61,6 +61,17 @@ export function captureOf(plan: CapturePlan, sources: CaptureSources): Capture |
   }
 }
 
+/** Whether a capture needs any rule; with `--unbound=pass` none as long as nobody bound anything. Pure. */
+export function needsRules(capture: Capture): boolean {
+  const isBound = capture.bound === undefined || capture.bound.length > 0;
+  switch (capture.kind) {
+    case 'dnat':
+      return (isBound && capture.interfaces.length > 0) || capture.localPorts.length > 0;
+    case 'redirect':
+      return isBound;
+  }
+}
+
 /** Says in words what a capture captures; undefined when that is nothing. Pure. */
 export function captureInWords(capture: Capture): string | undefined {
   const traffic = capture.bound === undefined ? 'traffic' : 'bound traffic';

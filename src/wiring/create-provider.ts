@@ -1,5 +1,7 @@
 import { createDockerClient } from '../adapters/docker/client.ts';
 import { createDockerProvider } from '../adapters/docker/docker-provider.ts';
+import { createLinkClient } from '../adapters/netlink/client.ts';
+import { followLinkRemovals } from '../adapters/netlink/follow-link-removals.ts';
 import { interfacesWith } from '../adapters/node/interfaces.ts';
 import { createStaticProvider } from '../adapters/static/static-provider.ts';
 import { addressesOrThrow } from '../app/listen-plan.ts';
@@ -45,6 +47,7 @@ export function createProvider(
         {
           prefix,
           rules,
+          followLinks: async (watch) => followLinkRemovals({ client: createLinkClient(), clock }, watch),
           // In a network namespace of its own, embassy sees another network than the host's.
           ...(capture.kind === 'redirect' ? {} : { hostAddresses: () => host.all() }),
           ...(isElsewhere ? { remote: `${docker.host}:${docker.port}` } : {}),

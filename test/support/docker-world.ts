@@ -14,7 +14,10 @@ import type { Provider } from '../../src/ports/provider.ts';
 export const RULES = { discoveries: [{ name: 'etcd', wildcards: true }], udp: false } as const;
 
 /** What a world differs in from a plain one. */
-export interface DockerWorldOptions extends Pick<DockerProviderOptions, 'hostAddresses' | 'remote'> {
+export interface DockerWorldOptions extends Pick<
+  DockerProviderOptions,
+  'followLinks' | 'hostAddresses' | 'remote'
+> {
   readonly shape?: ApiShape;
   readonly seed?: number;
 }

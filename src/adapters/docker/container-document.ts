@@ -55,6 +55,15 @@ const containerSchema = z.object({
 
 const listSchema = z.array(z.object({ Id: z.string().min(1) }));
 
+const rowsSchema = z.array(
+  z.object({
+    Id: z.string().min(1),
+    NetworkSettings: z
+      .object({ Networks: z.record(z.string(), z.object({ EndpointID: z.string().default('') })).nullish() })
+      .nullish(),
+  }),
+);
+
 /**
  * Reads the document of `GET /containers/{id}/json`. Addresses come from `Networks` alone: the one beside it
  * is only the default bridge's, and gone since API 1.52 [P06, P08].
@@ -104,6 +113,24 @@ export function parseContainerList(document: unknown): Result<readonly string[]>
   const parsed = listSchema.safeParse(document);
   if (!parsed.success) return { ok: false, problems: shapeProblems('the list of containers', parsed.error) };
   return { ok: true, value: [...new Set(parsed.data.map((row) => row.Id))] };
+}
+
+/**
+ * Reads from the document of `GET /containers/json` which endpoints each running container has now: enough to
+ * tell who has to be looked at again, at the price of one question for all.
+ *
+ * @returns Endpoint ids by container id, or where the document has another shape.
+ *
+ * Pure.
+ */
+export function parseContainerRows(document: unknown): Result<ReadonlyMap<string, ReadonlySet<string>>> {
+  const parsed = rowsSchema.safeParse(document);
+  if (!parsed.success) return { ok: false, problems: shapeProblems('the list of containers', parsed.error) };
+  const rows = parsed.data.map(({ Id, NetworkSettings }) => {
+    const networks = Object.values(NetworkSettings?.Networks ?? {});
+    return [Id, new Set(networks.map(({ EndpointID }) => EndpointID))] as const;
+  });
+  return { ok: true, value: new Map(rows) };
 }
 
 /** The first twelve characters of an id. Pure. */

@@ -9,6 +9,8 @@ export interface DirtyWork {
   /** Everything: list, networks and every container. */
   readonly all: boolean;
   readonly networks: boolean;
+  /** Who runs, and with which endpoints. */
+  readonly endpoints: boolean;
   /** Sorted and distinct. */
   readonly ids: readonly string[];
   /** Why the stream ended; undefined while it runs. */
@@ -25,6 +27,7 @@ export class DirtyMarks {
   readonly #announced = new Set<string>();
   #all = false;
   #networks = false;
+  #endpoints = false;
   #hasForgotten = false;
   #ended: string | undefined;
 
@@ -55,6 +58,12 @@ export class DirtyMarks {
     this.#wakeup.set();
   }
 
+  /** Marks that endpoints may be gone, whoever had them. */
+  markEndpoints(): void {
+    this.#endpoints = true;
+    this.#wakeup.set();
+  }
+
   /** Marks the end of the stream. */
   end(reason: string): void {
     this.#ended ??= reason;
@@ -73,10 +82,17 @@ export class DirtyMarks {
 
   /** Takes the marks away. */
   take(): DirtyWork {
-    const work = { all: this.#all, networks: this.#networks, ids: [...this.#ids].sort(), ended: this.#ended };
+    const work = {
+      all: this.#all,
+      networks: this.#networks,
+      endpoints: this.#endpoints,
+      ids: [...this.#ids].sort(),
+      ended: this.#ended,
+    };
     this.#ids.clear();
     this.#all = false;
     this.#networks = false;
+    this.#endpoints = false;
     return work;
   }
 

@@ -3,6 +3,7 @@ import { Inventory } from './inventory.ts';
 import { shortId } from './container-document.ts';
 import { backoffMs } from '../../ports/backoff.ts';
 import type { DockerClient } from './docker-client.ts';
+import type { FollowLinks } from './engine-session.ts';
 import type { WantsOptions } from './wants-of.ts';
 import type { IpAddress } from '../../domain/address.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -36,6 +37,8 @@ export interface DockerProviderOptions extends WantsOptions {
   readonly hostAddresses?: () => readonly IpAddress[];
   /** Where the engine is when that is another host. */
   readonly remote?: string;
+  /** Tells when interfaces of this host are gone: then somebody may have lost an address [C10]. */
+  readonly followLinks?: FollowLinks;
 }
 
 /**
@@ -71,6 +74,7 @@ async function* watch(
       ...options,
       resyncMs,
       remote: options.remote,
+      followLinks: options.followLinks,
     });
     if (isAborted(signal)) return;
     if (end.answered) isAway = false;

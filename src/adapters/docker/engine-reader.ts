@@ -2,7 +2,12 @@ import { wantsOf } from './wants-of.ts';
 import { DockerAnswerError } from './docker-client.ts';
 import { formatProblem } from '../../domain/result.ts';
 import { mapBounded } from './map-bounded.ts';
-import { parseContainerDocument, parseContainerList, shortId } from './container-document.ts';
+import {
+  parseContainerDocument,
+  parseContainerList,
+  parseContainerRows,
+  shortId,
+} from './container-document.ts';
 import { askEngine } from './ask-engine.ts';
 import type { ContainerRecord } from './consumers-of.ts';
 import type { DockerClient } from './docker-client.ts';
@@ -43,6 +48,24 @@ export async function readRunningIds(
     client.listContainers({ signal: limited }),
   );
   const parsed = parseContainerList(document);
+  if (parsed.ok) return parsed.value;
+  throw new Error(parsed.problems.slice(0, 1).map(formatProblem).join(''));
+}
+
+/**
+ * Lists the running containers with the endpoints that each has now.
+ *
+ * @throws {Error} As {@link readRunningIds}.
+ */
+export async function readRunningEndpoints(
+  { client, clock }: ReaderDependencies,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+  const what = 'GET /containers/json';
+  const document = await askEngine(clock, { what, signal }, (limited) =>
+    client.listContainers({ signal: limited }),
+  );
+  const parsed = parseContainerRows(document);
   if (parsed.ok) return parsed.value;
   throw new Error(parsed.problems.slice(0, 1).map(formatProblem).join(''));
 }

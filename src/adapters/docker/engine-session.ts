@@ -1,6 +1,6 @@
 import { DirtyMarks } from './dirty-marks.ts';
 import { readEngineEvent } from './engine-event.ts';
-import { readContainers, readRunningIds } from './engine-reader.ts';
+import { readContainers, readRunningEndpoints, readRunningIds } from './engine-reader.ts';
 import { readGateway, readNetworks } from './network-document.ts';
 import { readSurroundings } from './engine-surroundings.ts';
 import { askEngine } from './ask-engine.ts';
@@ -25,6 +25,12 @@ const GRACE_MS = 1_000;
 /** How often containers that claim one address are looked at again before both are told. */
 const CONTEST_ROUNDS_MAX = 3;
 
+/** Calls back each time that interfaces of this host are gone, until aborted; see adapters/netlink. */
+export type FollowLinks = (options: {
+  readonly onRemoval: () => void;
+  readonly signal: AbortSignal;
+}) => Promise<void>;
+
 /** How a subscription ended, and whether a snapshot was told in it. */
 export type SessionEnd = { readonly answered: boolean } & (
   | { readonly kind: 'cut'; readonly reason: string }
@@ -43,10 +49,12 @@ export interface SessionOptions extends WantsOptions {
   readonly resyncMs: number;
   /** Where the engine is when that is another host. */
   readonly remote: string | undefined;
+  /** Tells when interfaces of the host are gone; undefined where nobody can. */
+  readonly followLinks: FollowLinks | undefined;
   readonly signal: AbortSignal;
 }
 
-type Alarm = 'settle' | 'resync' | 'grace';
+type Alarm = 'settle' | 'resync' | 'grace' | 'endpoints';
 
 /**
  * Follows the engine for as long as one subscription to its events lasts: subscribes first, then lists, so
@@ -80,10 +88,19 @@ export async function* followEngine(
   };
   let answered = false;
   let stream: DockerEventStream | undefined;
-  let reading: Promise<void> | undefined;
+  const ended = new AbortController();
+  let reading: Promise<unknown> | undefined;
   try {
     stream = await askEngine(clock, { what: 'GET /events', signal }, (limited) => open(client, limited));
-    reading = readEvents(stream, marks);
+    reading = Promise.all([
+      readEvents(stream, marks),
+      options.followLinks?.({
+        onRemoval: () => {
+          marks.markEndpoints();
+        },
+        signal: ended.signal,
+      }),
+    ]);
     inventory.setEngineProblems(await readSurroundings(dependencies, options));
     await readAll(dependencies, inventory, options);
     answered = true;
@@ -99,6 +116,10 @@ export async function* followEngine(
       if (isResync) arm('resync', resyncMs);
       if (due.delete('settle') || isResync || work.all) await readAll(dependencies, inventory, options);
       else await readSome(dependencies, inventory, { ...options, ...work });
+      const isSecondLook = due.delete('endpoints');
+      if (work.endpoints || isSecondLook) await checkEndpoints(dependencies, inventory, options);
+      // An interface is gone a moment before the engine says so.
+      if (work.endpoints) arm('endpoints', SETTLE_MS);
       const telling = inventory.tellChanges();
       if (telling !== undefined) yield telling.item;
       if (isResync) {
@@ -114,6 +135,7 @@ export async function* followEngine(
     return { kind: 'away', reason: messageOf(error), answered };
   } finally {
     for (const cancel of alarms.values()) cancel();
+    ended.abort();
     await stream?.[Symbol.asyncDispose]();
     await reading;
   }
@@ -146,6 +168,18 @@ async function readEvents(stream: DockerEventStream, marks: DirtyMarks): Promise
   } catch (error) {
     marks.end(messageOf(error));
   }
+}
+
+/** Lets go at once who no longer runs, and looks again at who has lost an endpoint [C10]. */
+async function checkEndpoints(
+  dependencies: SessionDependencies,
+  inventory: Inventory,
+  options: SessionOptions,
+): Promise<void> {
+  const running = await readRunningEndpoints(dependencies, options);
+  inventory.keepOnly([...running.keys()]);
+  const lost = inventory.withoutEndpoint(running);
+  if (lost.length > 0) inventory.take(await readContainers(dependencies, lost, options));
 }
 
 async function readAll(

@@ -102,6 +102,23 @@ export class Inventory {
     for (const id of this.#troubles.keys()) if (!running.has(id)) this.#troubles.delete(id);
   }
 
+  /**
+   * Tells which of the known containers have lost an endpoint that was known of them.
+   *
+   * @param endpoints - The endpoints that each running container has now.
+   */
+  withoutEndpoint(endpoints: ReadonlyMap<string, ReadonlySet<string>>): readonly string[] {
+    const lost: string[] = [];
+    for (const [id, { container }] of this.#records) {
+      const present = endpoints.get(id);
+      const isLost = container.attachments.some(
+        ({ endpointId }) => endpointId !== '' && present?.has(endpointId) !== true,
+      );
+      if (present !== undefined && isLost) lost.push(id);
+    }
+    return lost.sort();
+  }
+
   /** The containers whose claims contradict each other and have to be looked at again. */
   contested(): readonly string[] {
     return contestedContainers(this.#records);

@@ -48,7 +48,7 @@ const REASONS: readonly (readonly [RegExp, (text: string, dialled: Dialled) => s
     () => 'it does not speak TLS there; write etcd:// instead of etcd+tls://',
   ],
   [
-    /^Failed to connect$|socket hang up|ECONNRESET|^Protocol error/i,
+    /^Failed to connect$|socket hang up|socket disconnected|ECONNRESET|^Protocol error/i,
     (text, { tls }) => {
       const perhaps =
         tls === undefined ? 'is it etcd v3, and does it want TLS (etcd+tls://)?' : 'is it etcd v3?';

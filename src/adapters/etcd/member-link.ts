@@ -91,13 +91,7 @@ export class MemberLink {
   ): AsyncGenerator<EtcdWatchItem, void, undefined> {
     const token = await this.#tokens.get();
     signal.throwIfAborted();
-    try {
-      yield* this.#streamFor(token).watch(range, { signal });
-    } catch (error) {
-      // A watch is checked by the stream's token, and one that ran out looks like a lack of rights.
-      if (error instanceof EtcdWireError && error.trouble === 'denied') await this.#tokens.drop(token);
-      throw error;
-    }
+    yield* this.#streamFor(token).watch(range, { signal });
   }
 
   /** Ends every watch and the connection. Repeated: a no-op. */

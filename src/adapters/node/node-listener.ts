@@ -1,8 +1,11 @@
 import { createServer } from 'node:net';
-import { formatSocketAddress } from '../../domain/address.ts';
+import ipaddr from 'ipaddr.js';
+import { familyOf, formatSocketAddress } from '../../domain/address.ts';
 import { ListenError } from '../../ports/listener.ts';
 import { AcceptFailures } from './accept-failures.ts';
+import { isLocalAddress } from './interfaces.ts';
 import { NodeAcceptedConnection } from './node-accepted-connection.ts';
+import { socketCallsIfAny } from './socket-calls.ts';
 import { tune } from './socket-options.ts';
 import { handleOf, localOf, peerOf, takeHandles } from './tcp-handle.ts';
 import type { Server } from 'node:net';
@@ -45,8 +48,7 @@ export class NodeListener implements Listener {
     at: SocketAddress,
     onConnection: (connection: AcceptedConnection) => void,
   ): Promise<Listening> {
-    const server = createServer();
-    await listenAt(server, at);
+    const server = await openServer(at);
     const handle = handleOf(server);
     if (handle !== undefined) tune(handle, this.#tuning);
     const fixed = ANY_ADDRESS.has(at.address) ? undefined : at;
@@ -96,12 +98,38 @@ function accept(handle: TcpHandle, at: SocketAddress | undefined): AcceptedConne
   return undefined;
 }
 
-async function listenAt(server: Server, at: SocketAddress): Promise<void> {
+/** Listens, also at an address of this host that cannot be used before its interface has a carrier. */
+async function openServer(at: SocketAddress): Promise<Server> {
+  const server = createServer();
+  try {
+    await listenAt(server, at, { host: at.address, port: at.port });
+    return server;
+  } catch (error) {
+    const fd = error instanceof ListenError && error.code === 'no-address' ? openEarly(at) : undefined;
+    if (fd === undefined) throw error;
+    const early = createServer();
+    await listenAt(early, at, { fd });
+    return early;
+  }
+}
+
+function openEarly(at: SocketAddress): number | undefined {
+  if (familyOf(at.address) !== 6 || !isLocalAddress(at.address)) return undefined;
+  const bytes = new Uint8Array(ipaddr.parse(at.address).toByteArray());
+  const fd = socketCallsIfAny()?.openEarly(bytes, at.port) ?? -1;
+  return fd < 0 ? undefined : fd;
+}
+
+async function listenAt(
+  server: Server,
+  at: SocketAddress,
+  where: { readonly host: string; readonly port: number } | { readonly fd: number },
+): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       reject(listenError(at, cause));
     });
-    server.listen({ host: at.address, port: at.port, backlog: BACKLOG }, resolve);
+    server.listen({ ...where, backlog: BACKLOG }, resolve);
   });
 }
 

@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs';
 import { foreignFunctions } from './foreign-functions.ts';
 import type { AddressFamily } from '../../domain/address.ts';
 import type { ForeignFunctions } from './foreign-functions.ts';
@@ -11,6 +12,11 @@ const DOMAINS: Readonly<Record<AddressFamily, number>> = { 4: 2, 6: 10 };
 const SOCK_STREAM = 1;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
+
+/** SOL_SOCKET, SO_REUSEADDR, as libuv sets it; IPPROTO_IPV6, IPV6_FREEBIND; the size of a sockaddr_in6. */
+const SO_REUSEADDR: SocketOption = { level: 1, name: 2 };
+const IPV6_FREEBIND: SocketOption = { level: 41, name: 78 };
+const SOCKADDR_IN6_BYTES = 28;
 
 /** SOL_SOCKET, SO_LINGER; its value of "on, 0 s" is two integers. */
 const SO_LINGER: SocketOption = { level: 1, name: 13 };
@@ -58,6 +64,16 @@ export interface SocketCalls {
    * @see socket(2)
    */
   openTcp(family: AddressFamily): number;
+  /**
+   * Opens a TCP socket bound to an IPv6 address of this host that cannot be used yet: one of a bridge without
+   * a member stays tentative until the first container is there.
+   *
+   * @param address - Its sixteen bytes.
+   * @returns Its descriptor, which is the caller's, for `listen`; or the negative error number.
+   *
+   * @see ipv6(7), IPV6_FREEBIND; RFC 4862 section 5.4 on tentative addresses.
+   */
+  openEarly(address: Uint8Array, port: number): number;
 }
 
 /** One option of a socket, e.g. TCP_USER_TIMEOUT. */
@@ -122,6 +138,8 @@ function bind(library: Pick<ForeignFunctions, 'load' | 'errno'>): SocketCalls {
   const getsockopt = libc.func('int getsockopt(int, int level, int name, void *value, void *length)');
   const setsockopt = libc.func('int setsockopt(int, int level, int name, const void *value, uint32_t size)');
   const socket = libc.func('int socket(int domain, int type, int protocol)');
+  const bindSocket = libc.func('int bind(int, const void *address, uint32_t size)');
+  const bindTo = (fd: number, at: Uint8Array): boolean => bindSocket(fd, at, at.byteLength) !== 0;
   const send = libc.func('intptr_t send(int, const void *bytes, size_t count, int flags)');
   const integer = new Int32Array(1);
   const length = new Uint32Array(1);
@@ -141,6 +159,20 @@ function bind(library: Pick<ForeignFunctions, 'load' | 'errno'>): SocketCalls {
     },
     send(fd, buffer, count) {
       return Number(send(fd, buffer, count, MSG_DONTWAIT | MSG_NOSIGNAL));
+    },
+    openEarly(address, port) {
+      const fd = Number(socket(DOMAINS[6], SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+      if (fd < 0) return -library.errno();
+      const at = Buffer.alloc(SOCKADDR_IN6_BYTES);
+      at.writeUInt16LE(DOMAINS[6], 0);
+      at.writeUInt16BE(port, 2);
+      at.set(address, 8);
+      const one = new Int32Array([1]);
+      const refused = set(fd, SO_REUSEADDR, one) || set(fd, IPV6_FREEBIND, one);
+      const error = refused === 0 && bindTo(fd, at) ? library.errno() : refused;
+      if (error === 0) return fd;
+      closeSync(fd);
+      return -error;
     },
     openTcp(family) {
       const fd = Number(socket(DOMAINS[family], SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { DockerWorld } from '../../support/docker-world.ts';
 import { INSPECTS_MAX } from '../../../src/adapters/docker/engine-reader.ts';
 import { RESYNC_DEFAULT_MS } from '../../../src/adapters/docker/docker-provider.ts';
+import { SimLinks } from '../../../sim/netlink/sim-links.ts';
+import { followLinkRemovals } from '../../../src/adapters/netlink/follow-link-removals.ts';
+import type { FollowLinks } from '../../../src/adapters/docker/engine-session.ts';
 import type { ProviderWatch } from '../../support/provider-watch.ts';
 
 describe('createDockerProvider', () => {
@@ -195,6 +198,42 @@ describe('createDockerProvider', () => {
     assert.equal(watch.consumer('z')?.addresses.length, 2, 'sharers follow the owner');
     await watch.stop();
   });
+
+  for (const { name, end } of [
+    {
+      name: 'stopped',
+      end: (world: DockerWorld, id: string): void => {
+        world.engine.stop(id);
+      },
+    },
+    {
+      name: 'left its network',
+      end: (world: DockerWorld, id: string): void => {
+        world.engine.disconnect('bridge', id);
+      },
+    },
+  ]) {
+    it(`[C10][P09] lets go of a container that ${name}, of which no event came, by its veth`, async () => {
+      const links = new SimLinks();
+      const followLinks: FollowLinks = async (options) =>
+        followLinkRemovals({ client: links, clock: world.clock }, options);
+      const world: DockerWorld = new DockerWorld({ followLinks });
+      const id = world.run('x');
+      world.run('y');
+      const watch = await world.watch();
+      await world.clock.advance(2_000);
+      world.engine.faults.eventLoss = 1;
+      end(world, id);
+      const { inspects } = world.client;
+      links.tell('removed');
+      await world.clock.advance(300);
+      assert.deepEqual(watch.addresses['x'] ?? [], []);
+      assert.deepEqual(watch.addresses['y'], ['172.17.0.3']);
+      assert.ok(world.client.inspects - inspects <= 1, 'nobody else is looked at');
+      await watch.stop();
+      assert.deepEqual([links.held, world.held], [0, 0]);
+    });
+  }
 
   it('looks at no more than eight containers at a time, and at a thousand in one snapshot', async () => {
     const world = new DockerWorld();

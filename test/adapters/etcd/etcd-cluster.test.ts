@@ -79,6 +79,7 @@ describe('EtcdCluster', () => {
     transport.member(before).setHealth('down');
     await clock.advance(300);
     assert.notEqual(inUse(), before);
+    assert.equal(transport.dials.length, 2, 'the one that is gone is not asked again');
     store.put('/prod/web/b', '10.0.0.2:80');
     await clock.advance(10);
     assert.deepEqual(view.addresses, ['10.0.0.1:80', '10.0.0.2:80']);
@@ -120,6 +121,17 @@ describe('EtcdCluster', () => {
     await view[Symbol.asyncDispose]();
   });
 
+  it('begins at any of the members, so that many daemons spread', async () => {
+    const first = new Set<string>();
+    for (let seed = 0; seed < 30; seed += 1) {
+      const { clock, cluster, inUse } = world({ seed });
+      await outcomeOf(clock, cluster.ping({ signal }), 10);
+      first.add(inUse());
+      await cluster[Symbol.asyncDispose]();
+    }
+    assert.deepEqual([...first].sort(), HOSTS);
+  });
+
   it('tries a single member again at once when the connection broke', async () => {
     const { clock, transport, cluster, store } = world({ hosts: ['a:2379'] });
     store.put('/prod/web/a', 'x');
@@ -131,6 +143,7 @@ describe('EtcdCluster', () => {
     member.setHealth('up');
     const page = await outcomeOf(clock, begun, 2);
     assert.ok(typeof page === 'object', String(page));
+    assert.equal(transport.dials.length, 2, 'on a new connection');
     await cluster[Symbol.asyncDispose]();
   });
 

@@ -77,6 +77,27 @@ describe('EtcdDiscovery', () => {
     assert.ok(pings <= 12, 'no heartbeat without a watch');
   });
 
+  it('lists at most 32 services at a time', async () => {
+    const clock = new SimClock(settle);
+    const client = new SimEtcdClient({ clock, store: new EtcdStore({ clock }) });
+    const seen = { now: 0, max: 0 };
+    const range = client.range.bind(client);
+    client.range = async (asked, options) => {
+      seen.now += 1;
+      seen.max = Math.max(seen.max, seen.now);
+      return range(asked, options).finally(() => {
+        seen.now -= 1;
+      });
+    };
+    const discovery = new EtcdDiscovery({ client, clock, random: new SeededRandom(1) }, { name: 'etcd' });
+    const names = Array.from({ length: 200 }, (_, index) => service(`/s${index}`));
+    const views = names.map((name) => new DiscoveryView(discovery, name));
+    await clock.advance(100);
+    assert.ok(views.every(({ kinds }) => kinds.length === 1));
+    assert.equal(seen.max, 32);
+    for (const view of views) await view[Symbol.asyncDispose]();
+  });
+
   it('[P34] repairs a missed event within the resync interval', async () => {
     const { clock, store, view } = await watched();
     store.putUnseen('/prod/web/b', '10.0.0.2:80');

@@ -151,6 +151,60 @@ describe('TokenKeeper', () => {
     assert.equal(users.issued, 1);
   });
 
+  it('gets a token when etcd takes a certificate for a user without rights', async () => {
+    const { clock, users, discovery } = world();
+    users.switch(false);
+    users.trustsCertificates = true;
+    await using view = new DiscoveryView(discovery, WEB);
+    await clock.advance(1_000);
+    users.switch(true);
+    await clock.advance(121_000);
+    assert.deepEqual(view.kinds, ['snapshot', 'snapshot'], 'listed again at the resync');
+  });
+
+  it('begins a watch on a stream whose token holds', async () => {
+    const { clock, discovery } = world({ ttlMs: 1_000 });
+    await using web = new DiscoveryView(discovery, WEB);
+    await clock.advance(3_000);
+    await using db = new DiscoveryView(discovery, service('/prod/db'));
+    await clock.advance(3_000);
+    assert.deepEqual([...web.kinds, ...db.kinds], ['snapshot', 'snapshot']);
+  });
+
+  it('begins no watch on a stream that refused one', async () => {
+    const { clock, store, users, discovery } = world();
+    await using web = new DiscoveryView(discovery, WEB);
+    await clock.advance(1_000);
+    const check = users.check.bind(users);
+    let checks = 0;
+    users.check = (token, prefix) => {
+      if (prefix === '/prod/db/') checks += 1;
+      // The list passes, and the watch behind it doesn't.
+      check(token, checks === 2 ? '/none/' : prefix);
+    };
+    await using db = new DiscoveryView(discovery, service('/prod/db'));
+    await clock.advance(2_000);
+    store.put('/prod/db/a', '10.0.0.3:80');
+    store.put('/prod/web/b', '10.0.0.2:80');
+    await clock.advance(10);
+    assert.deepEqual(db.kinds, ['snapshot', 'snapshot', 'changes']);
+    assert.deepEqual(web.kinds, ['snapshot', 'changes']);
+  });
+
+  it('holds at most eight streams, however often tokens run out', async () => {
+    const { clock, store, discovery } = world({ ttlMs: 1_000 });
+    const views: DiscoveryView[] = [];
+    for (let n = 0; n < 30; n += 1) {
+      views.push(new DiscoveryView(discovery, service(`/prod/s${n}`)));
+      await clock.advance(2_000);
+      assert.ok(store.followers <= 9, `${store.followers} streams`);
+    }
+    for (let n = 0; n < 30; n += 1) store.put(`/prod/s${n}/x`, '10.0.0.1:80');
+    await clock.advance(2_000);
+    assert.ok(views.every(({ addresses }) => addresses?.length === 1));
+    for (const view of views) await view[Symbol.asyncDispose]();
+  });
+
   it('says what is missing when etcd wants a user and there is none', async () => {
     const { clock, discovery } = world({ anonymous: true });
     await using view = new DiscoveryView(discovery, WEB);

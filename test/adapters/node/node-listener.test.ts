@@ -6,6 +6,7 @@ import { describeListenerContract } from '../../contracts/listener.contract.ts';
 import { nodeTcpWorld } from '../../support/node-tcp-world.ts';
 
 const run = promisify(execFile);
+import { inNamespace } from './in-namespace.ts';
 
 describeListenerContract('NodeListener', async () => nodeTcpWorld());
 
@@ -21,5 +22,12 @@ describe('NodeListener', () => {
       after: 'ended',
       accepted: 2,
     });
+  });
+
+  it('listens at an IPv6 address that its bridge does not let be used yet', async function () {
+    this.timeout(30_000);
+    const answer = await inNamespace(new URL('./early-listener.ts', import.meta.url), []);
+    if ('skip' in answer) return this.skip();
+    assert.deepEqual(answer.output, { isTentative: true, isReached: true });
   });
 });
