@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { EMBASSY_IMAGE, EmbassyContainer, loadEmbassyImage } from './support/embassy-image.ts';
 import { printProgress } from './support/progress.ts';
 import { isRefused, requestsOf, tally } from './support/traffic.ts';
+import { until } from './support/until.ts';
 import { World } from './support/world.ts';
 import type { Request } from './support/traffic.ts';
 
@@ -100,6 +101,47 @@ describe('the three deployments, from the image', () => {
     const refused = await requests(one, address, 81);
     assert.ok(refused.every(isRefused), JSON.stringify(tally(refused)));
     assert.equal(await embassy.stop(), 0);
+  });
+
+  it('[D11] has one set of rules after five starts, of which four were killed', async () => {
+    const own = ['--redirect', '-provider=docker', '--virtual-ip=192.0.2.1'];
+    await using embassy = await run('--name', 'again', ...SEED, EMBASSY_IMAGE, ...own);
+    await embassy.waitForLog(/capturing traffic that arrives/u, READY_TIMEOUT_MS);
+    const rules = async (): Promise<string> => {
+      const text = await world.host.output(docker('exec', 'again', 'iptables-save'));
+      return text.replaceAll(/^#.*$|\[\d+:\d+\]/gmu, '');
+    };
+    const first = await rules();
+    assert.match(first, /-A OUTPUT -d 192\.0\.2\.1\/32 .*-j EMBASSY/u);
+    for (let start = 2; start <= 5; start += 1) {
+      const entry = ['/opt/embassy/stage/entrypoint.sh', ...own, '-p=9998', `-discovery=${world.etcd.url}`];
+      // One beside the first, which writes its rules over those of the first and is killed.
+      const script = `${entry.join(' ')} & sleep 2; kill -9 $!; wait`;
+      await world.host.output(docker('exec', 'again', 'sh', '-c', script));
+    }
+    await until(
+      'the rules of the daemon that lives',
+      async () => ((await rules()) === first ? true : undefined),
+      {
+        timeoutMs: READY_TIMEOUT_MS,
+        explain: rules,
+      },
+    );
+    assert.equal(await embassy.stop(), 0);
+  });
+
+  it('ends its open connections within the drain when Docker stops it', async () => {
+    const own = ['--dnat', '-provider=docker', '--drain=3s'];
+    await using embassy = await run('--net=host', ...SEED, EMBASSY_IMAGE, ...own);
+    await embassy.waitForLog(/capturing traffic/u, READY_TIMEOUT_MS);
+    await using one = await world.host.runConsumer({ name: 'one', env: { BACKEND_APP1: `${FRONTEND};80` } });
+    await embassy.waitForLog(/bound one/u, READY_TIMEOUT_MS);
+    const open = one.exec(['sh', '-c', `sleep 30 | nc ${world.virtualIp} 80`]);
+    await embassy.waitForLog(/bound one/u, READY_TIMEOUT_MS);
+    assert.equal(await embassy.stop(), 0, 'Docker need not kill it');
+    assert.match(await embassy.log(), /embassy stopped/u);
+    await one.remove();
+    await open.catch(() => undefined);
   });
 
   it('takes its name before the arguments, too, and says what it can do', async () => {
