@@ -11,7 +11,11 @@ export type Manner =
   /** Resets in the middle of the answer. */
   | 'reset'
   /** Is gone as soon as it is connected. */
-  | 'vanish';
+  | 'vanish'
+  /** Says nothing and leaves, as a probe of the port does. */
+  | 'empty'
+  /** Asks for the service without endpoints, one port above. */
+  | 'refused';
 
 /** The line that endpoints answer. */
 const REQUEST = 'hello\n';
@@ -62,7 +66,8 @@ export class LoadEndpoint implements AsyncDisposable {
 /** What became of one connection: `answered`, `ended` (as its manner wants), or the code of its failure. */
 export async function visit(port: number, manner: Manner, turn: number): Promise<string> {
   const localAddress = `127.0.1.${1 + (turn % SOURCES)}`;
-  const socket = connect({ host: '127.0.0.1', port, localAddress, allowHalfOpen: true });
+  const asked = manner === 'refused' ? port + 1 : port;
+  const socket = connect({ host: '127.0.0.1', port: asked, localAddress, allowHalfOpen: true });
   const outcome = Promise.withResolvers<string>();
   let bytes = 0;
   socket.setTimeout(TIMEOUT_MS, () => {
@@ -77,7 +82,9 @@ export async function visit(port: number, manner: Manner, turn: number): Promise
       outcome.resolve('ended');
       return;
     }
-    if (manner === 'half-close') socket.end(REQUEST);
+    if (manner === 'refused') return;
+    if (manner === 'empty') socket.end();
+    else if (manner === 'half-close') socket.end(REQUEST);
     else socket.write(REQUEST);
   });
   socket.on('data', (chunk: Buffer) => {
@@ -87,6 +94,7 @@ export async function visit(port: number, manner: Manner, turn: number): Promise
     outcome.resolve('ended');
   });
   socket.on('end', () => {
+    if (manner === 'empty') outcome.resolve(bytes === 0 ? 'ended' : `got ${bytes} bytes`);
     outcome.resolve(bytes === ANSWER.length ? 'answered' : `cut after ${bytes} bytes`);
     socket.end();
   });

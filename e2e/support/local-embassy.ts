@@ -22,7 +22,7 @@ export interface Held {
 export interface LocalEmbassyOptions {
   /** Endpoints of the service `web`, as `address:port`. */
   readonly endpoints: readonly string[];
-  /** Bound port 80 listens at 127.0.0.1:(80 + offset). */
+  /** Bound port 80 listens at 127.0.0.1:(80 + offset), port 81 one above. */
   readonly offset: number;
   /** Limit of open files of the process. */
   readonly files?: number;
@@ -45,18 +45,21 @@ export class LocalEmbassy implements AsyncDisposable {
     }
   }
 
-  /** Starts it with one binding, `web;80`, for whoever arrives, and waits until it listens. */
+  /**
+   * Starts it with two bindings for whoever arrives, `web;80` and `gone;81`, which has no endpoint, and waits
+   * until it listens.
+   */
   static async start(options: LocalEmbassyOptions): Promise<LocalEmbassy> {
     const { endpoints, offset, files, extra = [] } = options;
     made += 1;
     const file = path.join(environment().runDirectory, `endpoints-${made}.yaml`);
-    await writeFile(file, `web: [${endpoints.join(', ')}]\n`);
-    const services = ['-provider=static', '-services=web;80', '-consumer=*'];
+    await writeFile(file, `web: [${endpoints.join(', ')}]\ngone: []\n`);
+    const services = ['-provider=static', '-services=web;80,gone;81', '-consumer=*'];
     const own = [`-discovery=file:${file}`, `--listen=127.0.0.1+${offset}`, '--log-format=json', ...extra];
     const limit = files === undefined ? 'exec "$@"' : `ulimit -n ${files} && exec "$@"`;
     const argv = ['-c', limit, 'sh', process.execPath, MAIN, ...services, ...own];
     const embassy = new LocalEmbassy(spawn('sh', argv, { stdio: ['ignore', 'pipe', 'pipe'] }));
-    await embassy.waitForLog(/listening on /u, READY_TIMEOUT_MS);
+    await embassy.waitForLog(/listening on .* for port 81/u, READY_TIMEOUT_MS);
     await embassy.waitForLog(/service web has/u, READY_TIMEOUT_MS);
     return embassy;
   }

@@ -8,16 +8,16 @@ export class SimConntrack implements ConntrackClient {
     ['nf_conntrack_max', '1000\n'],
     ['nf_conntrack_tcp_timeout_established', '432000\n'],
   ]);
-  #refusal: ConntrackError['code'] | undefined;
+  readonly #refused = new Map<ConntrackSetting, ConntrackError['code']>();
 
   /** Lets so many connections be tracked. */
   setCount(count: number): void {
     this.settings.set('nf_conntrack_count', `${count}\n`);
   }
 
-  /** Lets every write fail. */
-  refuse(code: ConntrackError['code']): void {
-    this.#refusal = code;
+  /** Lets every write of some settings fail, of all unless some are given. */
+  refuse(code: ConntrackError['code'], settings: Iterable<ConntrackSetting> = this.settings.keys()): void {
+    for (const setting of settings) this.#refused.set(setting, code);
   }
 
   async read(setting: ConntrackSetting): Promise<string | undefined> {
@@ -25,7 +25,8 @@ export class SimConntrack implements ConntrackClient {
   }
 
   async write(setting: ConntrackSetting, text: string): Promise<void> {
-    if (this.#refusal !== undefined) throw new ConntrackError(this.#refusal);
+    const refusal = this.#refused.get(setting);
+    if (refusal !== undefined) throw new ConntrackError(refusal);
     if (!this.settings.has(setting)) throw new ConntrackError('missing');
     this.settings.set(setting, `${text}\n`);
   }

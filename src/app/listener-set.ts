@@ -1,4 +1,4 @@
-import { formatSocketAddress, isUnspecified, parsePort } from '../domain/address.ts';
+import { familyOf, formatSocketAddress, isUnspecified, parsePort } from '../domain/address.ts';
 import { ListenError } from '../ports/listener.ts';
 import type { IpAddress, Port, SocketAddress } from '../domain/address.ts';
 import type { RoutingTable } from '../domain/routing-table.ts';
@@ -85,7 +85,9 @@ export class ListenerSet {
   /** Whether a listener at our address answers at another, too. */
   #isAt(own: IpAddress, address: IpAddress): boolean {
     if (own === address) return true;
-    return isUnspecified(own) && this.#dependencies.isLocal(address);
+    // One at :: answers IPv4, too; one at 0.0.0.0 answers nothing else.
+    if (!isUnspecified(own) || (familyOf(own) === 4 && familyOf(address) === 6)) return false;
+    return this.#dependencies.isLocal(address);
   }
 
   /** Opens a listener for each port that is newly bound and closes those of ports that no longer are. */

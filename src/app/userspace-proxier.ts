@@ -1,5 +1,6 @@
 import { RoutingTable } from '../domain/routing-table.ts';
 import { ConnectionLife } from './connection-life.ts';
+import { ConnectionLimit } from './connection-limit.ts';
 import { ListenerSet } from './listener-set.ts';
 import { outwardDialer } from './outward-dialer.ts';
 import { RefusalLog } from './refusal-log.ts';
@@ -36,6 +37,7 @@ export class UserspaceProxier implements Proxier {
   readonly #options: UserspaceOptions;
   readonly #listeners: ListenerSet;
   readonly #refusals: RefusalLog;
+  readonly #limit: ConnectionLimit;
   readonly #lives = new Set<ConnectionLife>();
   readonly #waiting = new Set<() => void>();
   readonly #lifeDependencies: LifeDependencies;
@@ -46,6 +48,7 @@ export class UserspaceProxier implements Proxier {
     this.#dependencies = dependencies;
     this.#options = options;
     this.#refusals = new RefusalLog(dependencies);
+    this.#limit = new ConnectionLimit(dependencies, options.maxConnections);
     this.#lifeDependencies = {
       ...dependencies,
       dialer: outwardDialer(dependencies, (at) => this.#listeners.has(at)),
@@ -120,7 +123,7 @@ export class UserspaceProxier implements Proxier {
     const { metrics } = this.#dependencies;
     metrics.connectionAccepted();
     const life = new ConnectionLife(this.#lifeDependencies, this.#options, { connection, destination });
-    if (this.#lives.size >= this.#options.maxConnections) {
+    if (!this.#limit.takes(this.#lives.size)) {
       metrics.limitReached('max-connections');
       connection.reset();
       this.#refuse(life, 'limit');
@@ -134,6 +137,7 @@ export class UserspaceProxier implements Proxier {
       this.#dependencies.log.error(`a connection failed in an unforeseen way: ${String(error)}`);
     } finally {
       this.#lives.delete(life);
+      this.#limit.left(this.#lives.size);
       if (this.#lives.size === 0) this.#endIdleWait();
     }
   }

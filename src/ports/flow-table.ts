@@ -22,14 +22,14 @@ export interface FlowTable {
    */
   read(): Promise<FlowTableFill | undefined>;
   /**
-   * Sets the limits that are given.
+   * Sets the limits that are given, each whatever becomes of the other.
    *
-   * @throws {FlowTableError} One of them could not be set; those before it are.
+   * @throws {FlowTableError} One of them could not be set, or both; the message says which.
    */
   limit(limits: FlowTableLimits): Promise<void>;
 }
 
-/** Thrown when a limit of the flow table cannot be set; the message says which and why. */
+/** Thrown when a limit of the flow table cannot be set; the message says which, and why. */
 export class FlowTableError extends Error {
   override readonly name = 'FlowTableError';
 }

@@ -122,6 +122,7 @@ describe('ListenerSet', () => {
 describe('ListenerSet.has', () => {
   const CAPTURED = { kind: 'captured' as const, at: [at('10.0.0.1:9999')] };
   const EVERYWHERE = { kind: 'direct' as const, address: address('0.0.0.0'), offset: 8_000 };
+  const EVERYWHERE_6 = { ...EVERYWHERE, address: address('::') };
   for (const { name, plan, asked, is } of [
     { name: 'a listener itself', plan: CAPTURED, asked: '10.0.0.1:9999', is: true },
     { name: 'another address of this host', plan: CAPTURED, asked: '172.17.0.1:9999', is: false },
@@ -134,6 +135,8 @@ describe('ListenerSet.has', () => {
     },
     { name: 'the port without its offset', plan: EVERYWHERE, asked: '172.17.0.1:80', is: false },
     { name: 'an address of another host', plan: EVERYWHERE, asked: '10.0.0.9:8080', is: false },
+    { name: 'IPv6, of one at all of IPv4', plan: EVERYWHERE, asked: '[fd00::1]:8080', is: false },
+    { name: 'IPv4, of one at all of both', plan: EVERYWHERE_6, asked: '172.17.0.1:8080', is: true },
   ]) {
     it(`says ${is} of ${name}`, async () => {
       const bench = listeners(plan);
@@ -166,7 +169,8 @@ function listeners(plan: ListenPlan): Bench {
   const gateway = network.host([address('10.0.0.1')]);
   const consumer = network.host([address('172.17.0.2')]);
   const arrived: string[] = [];
-  const isLocal = (each: IpAddress): boolean => each === '10.0.0.1' || each === '172.17.0.1';
+  const own = ['10.0.0.1', '172.17.0.1', 'fd00::1'];
+  const isLocal = (each: IpAddress): boolean => own.includes(each);
   const set = new ListenerSet(
     { clock, log, listener: gateway, isLocal },
     plan,

@@ -202,6 +202,10 @@ describe('UserspaceProxier', () => {
     assert.equal(bench.metrics.count('limit max-connections'), 1);
     first[0]?.connection?.reset();
     await bench.clock.advance(0);
+    assert.match(
+      bench.log.messages('info').join('\n'),
+      /taken again: 1 of at most 2 are open; refused meanwhile: 1/,
+    );
     const fourth = bench.dial(C1, 80);
     await bench.clock.advance(0);
     assert.equal(fourth.state, 'open');

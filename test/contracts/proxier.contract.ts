@@ -78,6 +78,16 @@ function describeRouting(on: On): void {
   );
 
   it(
+    '[C5] ends with a consumer that never said a word',
+    on(async (world) => {
+      const [c0, , e0] = await twoAndTwo(world);
+      await world.proxier.sync(table(1, [binding(c0, '/a;80'), poolOf('/a;80', [e0])]));
+      const attempt = await served(world, c0, 80);
+      assert.equal(await attempt.finish(), 'finished');
+    }),
+  );
+
+  it(
     '[C5] lets two consumers bind one port to two services, and one consumer two ports',
     on(async (world) => {
       const [c0, c1, e0, e1] = await twoAndTwo(world);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConsulDiscovery } from '../../src/adapters/consul/consul-discovery.ts';
 import { EtcdDiscovery } from '../../src/adapters/etcd/etcd-discovery.ts';
+import { Etcd2Discovery } from '../../src/adapters/etcd2/etcd2-discovery.ts';
 import { createFileClient } from '../../src/adapters/file/client.ts';
 import { FileDiscovery } from '../../src/adapters/file/file-discovery.ts';
 import { NodeClock } from '../../src/adapters/node/node-clock.ts';
@@ -13,6 +14,8 @@ import { ConsulCatalog } from '../../sim/consul/consul-catalog.ts';
 import { SimConsulClient } from '../../sim/consul/sim-consul-client.ts';
 import { EtcdStore } from '../../sim/etcd/etcd-store.ts';
 import { SimEtcdClient } from '../../sim/etcd/sim-etcd-client.ts';
+import { Etcd2Store } from '../../sim/etcd2/etcd2-store.ts';
+import { SimEtcd2Client } from '../../sim/etcd2/sim-etcd2-client.ts';
 import { MemoryDiscovery } from '../../sim/memory-discovery.ts';
 import { SimFile } from '../../sim/file/sim-file.ts';
 import { SeededRandom } from '../../sim/random.ts';
@@ -153,6 +156,56 @@ export async function simConsulSource(sockets?: number): Promise<DiscoverySource
     },
     pass: async (ms) => clock.advance(ms),
     held: async () => clock.pendingTimers + catalog.followers,
+    [Symbol.asyncDispose]: async () => discovery[Symbol.asyncDispose](),
+  };
+}
+
+/**
+ * The etcd v2 discovery over the simulated store.
+ *
+ * @param sockets - With 1 no service has a watch of its own.
+ */
+export async function simEtcd2Source(sockets?: number): Promise<DiscoverySource> {
+  const clock = new SimClock(settle);
+  const store = new Etcd2Store({ clock });
+  const client = new SimEtcd2Client({ clock, store });
+  const options = { name: 'etcd2', ...(sockets !== undefined && { sockets }) };
+  const discovery = new Etcd2Discovery({ client, clock, random: new SeededRandom(1) }, options);
+  const keyOf = (service: ServiceName, name: string): string => `${service}/${name}`;
+  store.put('/other/service/x', '10.9.9.9:1');
+  return {
+    discovery,
+    isReal: false,
+    declare: async (service) => {
+      store.makeDirectory(service);
+    },
+    put: async (service, name, at) => {
+      store.put(keyOf(service, name), at);
+    },
+    remove: async (service, name) => {
+      store.remove(keyOf(service, name));
+    },
+    putBad: async (service, name) => {
+      store.put(keyOf(service, name), '{"ipaddress": 5}');
+    },
+    cut: async () => {
+      client.setHealth('down');
+    },
+    repair: async () => {
+      client.setHealth('up');
+    },
+    forbid: async () => {
+      client.setHealth('forbidden');
+    },
+    losePosition: async () => {
+      store.outrun();
+      client.cutAll();
+    },
+    putExpiring: async (service, name, at) => {
+      store.put(keyOf(service, name), at, { ttlMs: 2_000 });
+    },
+    pass: async (ms) => clock.advance(ms),
+    held: async () => clock.pendingTimers + client.waiting,
     [Symbol.asyncDispose]: async () => discovery[Symbol.asyncDispose](),
   };
 }

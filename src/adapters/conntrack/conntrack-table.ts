@@ -24,9 +24,13 @@ export class ConntrackTable implements FlowTable {
   }
 
   async limit({ max, establishedTimeoutMs }: FlowTableLimits): Promise<void> {
-    if (max !== undefined) await this.#set('nf_conntrack_max', max);
-    if (establishedTimeoutMs === undefined) return;
-    await this.#set('nf_conntrack_tcp_timeout_established', Math.ceil(establishedTimeoutMs / 1000));
+    const timeout = establishedTimeoutMs === undefined ? undefined : Math.ceil(establishedTimeoutMs / 1000);
+    const failures = [
+      await this.#set('nf_conntrack_max', max),
+      await this.#set('nf_conntrack_tcp_timeout_established', timeout),
+    ].filter((failure) => failure !== undefined);
+    if (failures.length === 0) return;
+    throw new FlowTableError(failures.map(({ message }) => message).join('; '), { cause: failures[0] });
   }
 
   async #number(setting: ConntrackSetting): Promise<number | undefined> {
@@ -34,12 +38,15 @@ export class ConntrackTable implements FlowTable {
     return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
   }
 
-  async #set(setting: ConntrackSetting, value: number): Promise<void> {
+  /** @returns What went wrong, if anything did. */
+  async #set(setting: ConntrackSetting, value: number | undefined): Promise<Error | undefined> {
+    if (value === undefined) return undefined;
     try {
       await this.#client.write(setting, String(value));
+      return undefined;
     } catch (cause) {
       if (!(cause instanceof ConntrackError)) throw cause;
-      throw new FlowTableError(`${setting} cannot be set to ${value}: ${REASONS[cause.code]}`, { cause });
+      return new Error(`${setting} cannot be set to ${value}: ${REASONS[cause.code]}`, { cause });
     }
   }
 }

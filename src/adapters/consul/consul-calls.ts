@@ -1,6 +1,6 @@
 import { withTimeLimit } from '../../ports/time-limit.ts';
 import { ConsulError } from './consul-client.ts';
-import { Slots } from './slots.ts';
+import { Slots } from '../../ports/slots.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { ConsulAnswer, ConsulClient, ConsulRequest } from './consul-client.ts';
 

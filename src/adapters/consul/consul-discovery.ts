@@ -1,7 +1,7 @@
 import { Wakeup } from '../../ports/wakeup.ts';
 import { ConsulCalls } from './consul-calls.ts';
 import { consulName, outageOf, ServiceFeed } from './service-feed.ts';
-import { Slots } from './slots.ts';
+import { Slots } from '../../ports/slots.ts';
 import { WakeSignals } from './wake-signals.ts';
 import type { ServiceName } from '../../domain/service-name.ts';
 import type { Clock } from '../../ports/clock.ts';

@@ -2,7 +2,7 @@ import { BACKOFF_DEFAULT, backoffMs } from '../../ports/backoff.ts';
 import { ConsulError } from './consul-client.ts';
 import { INDEX_START, nextIndex } from './blocking-index.ts';
 import { InstanceTable } from './instance-table.ts';
-import { Pacer } from './pacer.ts';
+import { Pacer } from '../../ports/pacer.ts';
 import { forbidden, judge } from './judge.ts';
 import type { ServiceName } from '../../domain/service-name.ts';
 import type { Clock } from '../../ports/clock.ts';

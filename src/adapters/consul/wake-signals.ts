@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { BACKOFF_DEFAULT, backoffMs } from '../../ports/backoff.ts';
 import { INDEX_START, nextIndex } from './blocking-index.ts';
-import { Pacer } from './pacer.ts';
+import { Pacer } from '../../ports/pacer.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Random } from '../../ports/random.ts';
 import type { ConsulCalls } from './consul-calls.ts';

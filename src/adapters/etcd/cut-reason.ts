@@ -8,6 +8,7 @@ interface Dialled {
 
 /** What the system and TLS say, and what people are told instead. The first that matches is used. */
 const REASONS: readonly (readonly [RegExp, (text: string, dialled: Dialled) => string])[] = [
+  [/^(?:null|undefined)?$/, () => 'the connection broke'],
   [/ECONNREFUSED/, () => 'it refuses connections; is etcd running there?'],
   [
     /Name resolution failed|ENOTFOUND|EAI_AGAIN/,

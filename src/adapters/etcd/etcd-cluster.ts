@@ -103,8 +103,9 @@ export class EtcdCluster implements EtcdClient {
   async ping({ signal }: { readonly signal: AbortSignal }): Promise<void> {
     const round = this.#round(signal);
     const watched = this.#members.filter(({ link }) => (link?.watches ?? 0) > 0);
-    // Each member that carries watches must answer for itself: the next one would answer for it.
-    const limitMs = this.#members.length === 1 ? CALL_BUDGET_MS : CALL_BUDGET_MS / 2;
+    // Each member that carries watches must answer for itself: the next one would answer for it. The other
+    // half of the time is for a new connection.
+    const limitMs = CALL_BUDGET_MS / 2;
     const answers = watched.map((member) => this.#check(member, { limitMs, round }));
     if ((await Promise.all(answers)).includes(true)) return;
     await this.#ask(ping, { what: keysWith(''), round });

@@ -1,8 +1,8 @@
 import { BACKOFF_DEFAULT, backoffMs } from '../../ports/backoff.ts';
-import { DocumentTable } from './document-table.ts';
+import { DocumentTable } from '../../ports/document-table.ts';
 import { EtcdError } from './etcd-client.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { keyRangeOf } from './key-range.ts';
+import { keyRangeOf } from '../../domain/key-range.ts';
 import { listService } from './list-service.ts';
 import { ListTurns } from './list-turns.ts';
 import { WatchSession } from './watch-session.ts';
@@ -12,7 +12,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Discovery, DiscoveryItem, Outage } from '../../ports/discovery.ts';
 import type { Random } from '../../ports/random.ts';
 import type { EtcdClient } from './etcd-client.ts';
-import type { KeyRange } from './key-range.ts';
+import type { KeyRange } from '../../domain/key-range.ts';
 
 /** How often a service is listed although nothing seems amiss, in milliseconds [P34, C8]. */
 const RESYNC_MS = 120_000;

@@ -32,6 +32,6 @@ export async function findV2(
   });
   const [found] = (await Promise.all(asked)).flat();
   if (found === undefined) return undefined;
-  const advice = 'run etcd 3 there; etcd2:// is the scheme for such servers, where this version supports it';
-  return new EtcdError('v2-only', `${found}, which speaks v2 only, and etcd:// means v3; ${advice}`);
+  const advice = 'embassy does not speak v2 yet (etcd2:// is for that); run etcd 3.0 or newer there';
+  return new EtcdError('v2-only', `${found}, which speaks v2 only: ${advice}`);
 }

@@ -3,7 +3,7 @@ import { askEtcd } from './ask-etcd.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Evidence } from '../../ports/discovery.ts';
 import type { EtcdClient, EtcdKeyValue, EtcdPage, EtcdRange } from './etcd-client.ts';
-import type { KeyRange } from './key-range.ts';
+import type { KeyRange } from '../../domain/key-range.ts';
 
 /** Keys asked for at once: with documents of 4 KiB, 2 MiB. */
 const PAGE_KEYS = 500;

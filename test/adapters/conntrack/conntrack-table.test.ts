@@ -54,6 +54,23 @@ describe('ConntrackTable', () => {
     assert.equal(client.settings.get('nf_conntrack_tcp_timeout_established'), '301\n');
   });
 
+  it('sets the time also where the count is not ours to set, as in a container', async () => {
+    const client = new SimConntrack();
+    client.refuse('forbidden', ['nf_conntrack_max']);
+    const limits = { max: 5, establishedTimeoutMs: 300_000 };
+    await assert.rejects(new ConntrackTable({ client }).limit(limits), /nf_conntrack_max cannot be set to 5/);
+    assert.equal(client.settings.get('nf_conntrack_tcp_timeout_established'), '300\n');
+  });
+
+  it('names all that cannot be set at once', async () => {
+    const client = new SimConntrack();
+    client.refuse('refused');
+    await assert.rejects(
+      new ConntrackTable({ client }).limit({ max: 5, establishedTimeoutMs: 1_000 }),
+      /nf_conntrack_max cannot .* value; nf_conntrack_tcp_timeout_established cannot be set to 1: .* value$/,
+    );
+  });
+
   for (const { code, words } of [
     { code: 'missing', words: /nf_conntrack_max cannot be set to 5: the kernel tracks no connections here/ },
     { code: 'forbidden', words: /only root may, in the network namespace of the host/ },

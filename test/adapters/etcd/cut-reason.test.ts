@@ -64,6 +64,11 @@ const ROWS: readonly { name: string; said: string; tls?: TlsPaths; expected: str
     tls: TLS,
     expected: 'it does not speak TLS there; write etcd:// instead of etcd+tls://',
   },
+  {
+    name: 'what the library does not tell',
+    said: 'null. Resolution note: ',
+    expected: 'the connection broke',
+  },
   { name: 'what nobody knows', said: 'Error: a teapot', expected: 'a teapot' },
 ];
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { keyRangeOf } from '../../../src/adapters/etcd/key-range.ts';
+import { keyRangeOf } from '../../../src/domain/key-range.ts';
 import { listService } from '../../../src/adapters/etcd/list-service.ts';
 import { SimClock } from '../../../sim/clock.ts';
 import { EtcdStore } from '../../../sim/etcd/etcd-store.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Slots } from '../../../src/adapters/consul/slots.ts';
+import { Slots } from '../../src/ports/slots.ts';
 
 const { signal } = new AbortController();
 

@@ -1,22 +1,32 @@
-import { sameEndpoint } from '../../domain/endpoint.ts';
-import { formatProblem } from '../../domain/result.ts';
-import { parseDocument } from './document.ts';
-import type { Change } from '../../domain/change.ts';
-import type { Endpoint, EndpointId } from '../../domain/endpoint.ts';
-import type { Problem } from '../../domain/result.ts';
-import type { EtcdEvent, EtcdKeyValue } from './etcd-client.ts';
+import { sameEndpoint } from '../domain/endpoint.ts';
+import { parseDocument } from '../domain/endpoint-document.ts';
+import { formatProblem } from '../domain/result.ts';
+import type { Change } from '../domain/change.ts';
+import type { EndpointId, ToldEndpoint } from '../domain/endpoint.ts';
+import type { Problem } from '../domain/result.ts';
+
+/** A key and the document it holds. */
+export interface KeyedDocument {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** What happened to one key; one that expired was deleted. */
+export type KeyEvent =
+  | { readonly kind: 'put'; readonly key: string; readonly value: string }
+  | { readonly kind: 'delete'; readonly key: string };
 
 /** What is known of one key. */
 interface Entry {
   /** The last good document; undefined when there was none. */
-  readonly endpoint: Endpoint | undefined;
+  readonly endpoint: ToldEndpoint | undefined;
   /** What is wrong with the present document, already told; empty when nothing is. */
   readonly fault: string;
 }
 
 /** What follows from a list or from events. */
 export interface TableNews {
-  readonly changes: readonly Change<EndpointId, Endpoint>[];
+  readonly changes: readonly Change<EndpointId, ToldEndpoint>[];
   /** Faults that were not told before. */
   readonly problems: readonly Problem[];
 }
@@ -37,13 +47,18 @@ export class DocumentTable {
   }
 
   /** The good endpoints, sorted by id. */
-  get endpoints(): readonly Endpoint[] {
+  get endpoints(): readonly ToldEndpoint[] {
     const endpoints = [...this.#entries.values()].flatMap(({ endpoint }) => endpoint ?? []);
     return endpoints.sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
+  /** The keys of all documents, good or bad. */
+  get keys(): readonly string[] {
+    return [...this.#entries.keys()];
+  }
+
   /** Replaces everything by a complete list; what it lacks is forgotten. Returns the faults that are new. */
-  replace(items: readonly EtcdKeyValue[]): readonly Problem[] {
+  replace(items: readonly KeyedDocument[]): readonly Problem[] {
     const before = this.#entries;
     this.#entries = new Map();
     const problems: Problem[] = [];
@@ -52,8 +67,8 @@ export class DocumentTable {
   }
 
   /** Applies events in order. Returns at most one change a key: where it ended. */
-  apply(events: readonly EtcdEvent[]): TableNews {
-    const touched = new Map<string, Endpoint | undefined>();
+  apply(events: readonly KeyEvent[]): TableNews {
+    const touched = new Map<string, ToldEndpoint | undefined>();
     const problems: Problem[] = [];
     for (const event of events) {
       const before = this.#entries.get(event.key);
@@ -61,7 +76,7 @@ export class DocumentTable {
       if (event.kind === 'put') problems.push(...this.#put(before, event.key, event.value));
       else this.#entries.delete(event.key);
     }
-    const changes: Change<EndpointId, Endpoint>[] = [];
+    const changes: Change<EndpointId, ToldEndpoint>[] = [];
     for (const [key, before] of touched) {
       const after = this.#entries.get(key)?.endpoint;
       if (after === undefined) {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { parseIpAddress, parsePort, parseSocketAddress } from '../../domain/address.ts';
-import { endpointId, WEIGHT_DEFAULT, WEIGHT_MAX } from '../../domain/endpoint.ts';
-import type { Endpoint } from '../../domain/endpoint.ts';
-import type { Problem, Result } from '../../domain/result.ts';
+import { parseHost, parseHostAndPort, parsePort } from './address.ts';
+import { endpointId, WEIGHT_DEFAULT, WEIGHT_MAX } from './endpoint.ts';
+import type { ToldEndpoint } from './endpoint.ts';
+import type { Problem, Result } from './result.ts';
 
 /** Characters of one document; those of the wild have a few hundred, an environment included. */
 const DOCUMENT_LENGTH_MAX = 64 * 1024;
@@ -56,9 +56,9 @@ interface Fields {
 export function parseDocument(
   value: string,
   options: { readonly key: string; readonly place: string },
-): Result<Endpoint> {
+): Result<ToldEndpoint> {
   const { key, place } = options;
-  const fail = (...faults: readonly Fault[]): Result<Endpoint> => {
+  const fail = (...faults: readonly Fault[]): Result<ToldEndpoint> => {
     return { ok: false, problems: faults.map((fault) => ({ place, ...fault })) };
   };
   if (value.length > DOCUMENT_LENGTH_MAX) {
@@ -67,7 +67,7 @@ export function parseDocument(
   const text = value.trim();
   const id = endpointId(key);
   if (!text.startsWith('{')) {
-    const at = parseSocketAddress(text);
+    const at = parseHostAndPort(text);
     if (at === undefined) return fail({ message: plainFault(text) });
     return { ok: true, value: { id, ...at, weight: WEIGHT_DEFAULT, tags: undefined } };
   }
@@ -79,7 +79,7 @@ export function parseDocument(
     return fail(...read.issues.map(({ path, message }) => ({ message: `${path.join('.')}: ${message}` })));
   }
   if ('message' in read) return fail(read);
-  const address = parseIpAddress(read.address);
+  const address = parseHost(read.address);
   const port = parsePort(read.port);
   if (address === undefined || port === undefined) {
     const faults: Fault[] = [];
@@ -130,12 +130,8 @@ function parseJson(
 
 function plainFault(text: string): string {
   if (text === '') return 'the document is empty';
-  const parts = /^([A-Za-z0-9.-]*[A-Za-z][A-Za-z0-9.-]*):([0-9]+)$/.exec(text);
-  if (parts !== null) return addressFault(parts[1] ?? '');
-  const numeric = /^(?:[0-9.]+|\[[0-9A-Fa-f:.]+\]):([0-9]+)$/.exec(text);
-  if (numeric !== null && parsePort(numeric[1] ?? '') === undefined) {
-    return portFault(numeric[1] ?? '');
-  }
+  const port = /^(?:[\w.-]+|\[[\dA-Fa-f:.]+\]):(\d+)$/.exec(text)?.[1];
+  if (port !== undefined && parsePort(port) === undefined) return portFault(port);
   return `not an endpoint (${LAYOUTS})`;
 }
 
@@ -144,9 +140,5 @@ function portFault(text: string): string {
 }
 
 function addressFault(text: string): string {
-  const shown = text.slice(0, 80);
-  if (/^[A-Za-z0-9._-]+$/.test(text) && /[A-Za-z]/.test(text)) {
-    return `'${shown}' is a host name; host names are not supported yet, give an IP address`;
-  }
-  return `'${shown}' is not an IP address`;
+  return `'${text.slice(0, 80)}' is neither an IP address nor the name of a host`;
 }

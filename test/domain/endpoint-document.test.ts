@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { parseDocument } from '../../../src/adapters/etcd/document.ts';
+import { parseDocument } from '../../src/domain/endpoint-document.ts';
 
 const ORIGINAL = {
   id: '6b06da408f97',
@@ -51,6 +51,8 @@ const GOOD: readonly { name: string; value: unknown; at: readonly unknown[] }[] 
   { name: 'registrator', value: '10.0.0.3:8080', at: ['10.0.0.3', 8080, 1, undefined] },
   { name: 'registrator with a line break', value: '10.0.0.3:8080\n', at: ['10.0.0.3', 8080, 1, undefined] },
   { name: 'registrator with IPv6', value: '[fd00::1]:80', at: ['fd00::1', 80, 1, undefined] },
+  { name: 'a host name [C7]', value: 'Web-1.example.net:80', at: ['web-1.example.net', 80, 1, undefined] },
+  { name: 'a host name in JSON', value: { host: 'web-1', port: 80 }, at: ['web-1', 80, 1, undefined] },
   { name: 'the highest port [D09]', value: '10.0.0.3:65535', at: ['10.0.0.3', 65535, 1, undefined] },
 ];
 
@@ -65,16 +67,10 @@ const BAD: readonly { name: string; value: unknown; says: readonly string[] }[] 
   },
   { name: 'no port', value: { ipaddress: '10.0.0.1' }, says: ["neither 'host_port' nor 'port'"] },
   { name: 'a port out of range', value: '10.0.0.1:70000', says: ["'70000' is not a port"] },
-  { name: 'a host name', value: 'web-1:80', says: ['host names are not supported yet'] },
-  {
-    name: 'a host name in JSON',
-    value: { host: 'web-1', port: 80 },
-    says: ['host names are not supported yet'],
-  },
   {
     name: 'two faults',
     value: { ipaddress: '10.0.0.256', port: 0 },
-    says: ["'10.0.0.256' is not an IP", "'0' is not a port"],
+    says: ["'10.0.0.256' is neither", "'0' is not a port"],
   },
   { name: 'a negative weight', value: { host: '10.0.0.1', port: 80, weight: -1 }, says: ['weight: '] },
   { name: 'tags that are no texts', value: { host: '10.0.0.1', port: 80, tags: [1] }, says: ['tags.0: '] },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { Pacer } from '../../../src/adapters/consul/pacer.ts';
-import { SimClock } from '../../../sim/clock.ts';
-import { settle } from '../../support/settle.ts';
+import { Pacer } from '../../src/ports/pacer.ts';
+import { SimClock } from '../../sim/clock.ts';
+import { settle } from '../support/settle.ts';
 
 const { signal } = new AbortController();
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { keyRangeOf } from '../../../src/adapters/etcd/key-range.ts';
-import { service } from '../../support/discovery-view.ts';
+import { keyRangeOf } from '../../src/domain/key-range.ts';
+import { service } from '../support/discovery-view.ts';
 
 const ROWS = [
   { name: 'an instance', service: '/prod/web', key: '/prod/web/a', matches: true },

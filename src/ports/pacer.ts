@@ -1,4 +1,4 @@
-import type { Clock } from '../../ports/clock.ts';
+import type { Clock } from './clock.ts';
 
 /** Bounds how often something happens: `burst` times at once, then once every `everyMs`. */
 export interface PacerLimits {

@@ -1,5 +1,5 @@
-import { wildcardOffset } from '../../domain/service-name.ts';
-import type { ServiceName } from '../../domain/service-name.ts';
+import { wildcardOffset } from './service-name.ts';
+import type { ServiceName } from './service-name.ts';
 
 /** The keys of one service. */
 export interface KeyRange {
