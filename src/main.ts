@@ -7,6 +7,7 @@ import { connectionBudget } from './app/connection-budget.ts';
 import { survey } from './app/survey.ts';
 import { UserspaceProxier } from './app/userspace-proxier.ts';
 import { ConsulError } from './adapters/consul/consul-client.ts';
+import { Etcd2Error } from './adapters/etcd2/etcd2-client.ts';
 import { EtcdError } from './adapters/etcd/etcd-client.ts';
 import { createLog } from './adapters/log/client.ts';
 import { Counters } from './adapters/metrics/counters.ts';
@@ -252,6 +253,7 @@ function inWords(error: unknown): string {
     error instanceof VirtualIpUnknown ||
     error instanceof HostAddressError ||
     error instanceof ConsulError ||
+    error instanceof Etcd2Error ||
     error instanceof EtcdError;
   if (known) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

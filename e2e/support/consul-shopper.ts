@@ -109,7 +109,7 @@ export class Shopper implements AsyncDisposable {
         .then(async (response) => (await response.text()).trim())
         .catch((error: unknown) => `failed: ${String(error)}`);
       // The instances of these tests have the names of their endpoints.
-      const expected = chosen.id.slice(chosen.id.indexOf('/') + 1);
+      const expected = chosen.id.slice(chosen.id.lastIndexOf('/') + 1);
       if (answer !== expected) this.failures.push(`${at}, ${expected}: ${answer}`);
       this.outcomes.push(answer);
     }

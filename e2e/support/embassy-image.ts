@@ -40,6 +40,8 @@ async function buildArchive(): Promise<string> {
   // The build reaches the package mirror as the machine does; its engine may have no way out of its own.
   const options = ['--tag', EMBASSY_IMAGE, '--base', base, '--network', 'host'];
   await runCommand([process.execPath, BUILD_SCRIPT, ...options], { timeoutMs: BUILD_TIMEOUT_MS });
+  const { Size } = await engine.getImage(EMBASSY_IMAGE).inspect();
+  printProgress(`the image has ${Math.round(Size / 1e6)} MB`);
   const file = path.join(runDirectory, 'embassy.tar');
   await saveImage(engine, EMBASSY_IMAGE, file);
   return file;

@@ -97,7 +97,7 @@ export const OPTIONS = {
   discovery: row('discovery', DISCOVERY, DISCOVERY_GROUP, {
     repeatable: true,
     defaults: ['consul://127.0.0.1:8500'],
-    help: 'consul://HOST:PORT, etcd://HOST:PORT or file:PATH;\nof several the first that has endpoints',
+    help: 'consul://HOST:PORT, etcd://…, etcd2://… or file:PATH;\nof several the first that has endpoints',
   }),
   etcdCacert: row('etcd-cacert', text('PATH'), DISCOVERY_GROUP, {
     help: "PEM of the authority of etcd's certificate",

@@ -13,8 +13,13 @@ export interface ConsulDiscovery extends ServerDiscovery {
   readonly scheme: 'consul';
 }
 
+/** A discovery that asks etcd over its v2 API. */
+export interface Etcd2Discovery extends ServerDiscovery {
+  readonly scheme: 'etcd2';
+}
+
 /** What this version can ask. */
-export type AvailableDiscovery = ConsulDiscovery | EtcdDiscovery | FileDiscovery;
+export type AvailableDiscovery = ConsulDiscovery | EtcdDiscovery | Etcd2Discovery | FileDiscovery;
 
 /**
  * Decides on the discoveries [C7]: those given, in order, with the `-etcd-*` options as defaults of every
@@ -36,7 +41,7 @@ export function resolveDiscoveries(reader: OptionReader): readonly AvailableDisc
     if (value.scheme === 'file') return [value];
     if (isEtcd(value)) return [withFiles(value, files)];
     if (isConsul(value)) return [value];
-    const known = 'use consul://HOST:PORT, etcd://HOST:PORT or file:PATH';
+    const known = 'use consul://, etcd://, etcd2:// or file:PATH';
     const message = `${value.scheme}:// is not available in this version; ${known}`;
     reader.report({ place, message });
     return [];
@@ -62,15 +67,15 @@ function isConsul(url: DiscoveryUrl): url is ConsulDiscovery {
   return url.scheme === 'consul';
 }
 
-function isEtcd(url: DiscoveryUrl): url is EtcdDiscovery {
-  return url.scheme === 'etcd';
+function isEtcd(url: DiscoveryUrl): url is EtcdDiscovery | Etcd2Discovery {
+  return url.scheme === 'etcd' || url.scheme === 'etcd2';
 }
 
 /**
  * Fills in the `-etcd-*` options: defaults of every etcd URL [C7], which mean TLS, as they did in the
  * original. A certificate stays with its own key.
  */
-function withFiles(url: EtcdDiscovery, files: TlsFiles): EtcdDiscovery {
+function withFiles<T extends EtcdDiscovery | Etcd2Discovery>(url: T, files: TlsFiles): T {
   if (files.ca === undefined && files.cert === undefined && files.key === undefined) return url;
   const pair = url.tls?.cert === undefined ? files : url.tls;
   return { ...url, tls: { ca: url.tls?.ca ?? files.ca, cert: pair.cert, key: pair.key } };

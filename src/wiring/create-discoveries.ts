@@ -2,11 +2,14 @@ import { createConsulClient } from '../adapters/consul/client.ts';
 import { ConsulDiscovery } from '../adapters/consul/consul-discovery.ts';
 import { createEtcdClient } from '../adapters/etcd/client.ts';
 import { EtcdDiscovery } from '../adapters/etcd/etcd-discovery.ts';
+import { createEtcd2Client } from '../adapters/etcd2/client.ts';
+import { Etcd2Discovery } from '../adapters/etcd2/etcd2-discovery.ts';
 import { createFileClient } from '../adapters/file/client.ts';
 import { FileDiscovery } from '../adapters/file/file-discovery.ts';
 import { createStateClient } from '../adapters/state/client.ts';
 import { StateStore } from '../adapters/state/state-store.ts';
 import { EndpointMemory } from '../app/endpoint-memory.ts';
+import type { ServerDiscovery } from '../cli/discovery-url.ts';
 import type { AvailableDiscovery } from '../cli/resolve-discoveries.ts';
 import type { Options } from '../cli/resolve-options.ts';
 import type { DiscoveryChoice } from '../domain/discovery-choice.ts';
@@ -68,7 +71,10 @@ export async function createMemory(
 
 /** What descriptors may ask of the discoveries that were chosen. Pure. */
 export function discoveryChoices(options: Pick<Options, 'discoveries'>): readonly DiscoveryChoice[] {
-  return options.discoveries.map(({ name, scheme }) => ({ name, wildcards: scheme === 'etcd' }));
+  return options.discoveries.map(({ name, scheme }) => ({
+    name,
+    wildcards: scheme === 'etcd' || scheme === 'etcd2',
+  }));
 }
 
 async function createDiscovery(
@@ -85,14 +91,19 @@ async function createDiscovery(
       const rules = { name, resyncMs, sockets, keepsWarning: !options.filter };
       return new ConsulDiscovery({ ...dependencies, client }, rules);
     }
+    case 'etcd2': {
+      const { hosts, tls, name } = discovery;
+      const credentials = credentialsOf(discovery);
+      const client = createEtcd2Client({ hosts, tls, credentials, sockets });
+      return new Etcd2Discovery({ ...dependencies, client }, { name, resyncMs, sockets });
+    }
     case 'etcd': {
-      const { user, passwordFile } = discovery;
       const client = createEtcdClient(dependencies, {
         hosts: discovery.hosts.map(({ host, port }) =>
           host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
         ),
         tls: discovery.tls,
-        credentials: user === undefined || passwordFile === undefined ? undefined : { user, passwordFile },
+        credentials: credentialsOf(discovery),
       });
       return new EtcdDiscovery({ ...dependencies, client }, { name: discovery.name, resyncMs });
     }
@@ -101,4 +112,12 @@ async function createDiscovery(
       return new FileDiscovery({ ...dependencies, client }, { name: discovery.name });
     }
   }
+}
+
+/** A user and where the password stands; undefined without either. */
+function credentialsOf({
+  user,
+  passwordFile,
+}: ServerDiscovery): { readonly user: string; readonly passwordFile: string } | undefined {
+  return user === undefined || passwordFile === undefined ? undefined : { user, passwordFile };
 }

@@ -32,6 +32,6 @@ export async function findV2(
   });
   const [found] = (await Promise.all(asked)).flat();
   if (found === undefined) return undefined;
-  const advice = 'embassy does not speak v2 yet (etcd2:// is for that); run etcd 3.0 or newer there';
+  const advice = 'give etcd2:// in the place of etcd://, or run etcd 3.0 or newer there';
   return new EtcdError('v2-only', `${found}, which speaks v2 only: ${advice}`);
 }

@@ -4,6 +4,7 @@ import { formatProblem } from '../../../src/domain/result.ts';
 import {
   parseContainerDocument,
   parseContainerList,
+  parseContainerRows,
 } from '../../../src/adapters/docker/container-document.ts';
 
 const ID = '0f3c5a7be112aa0000000000000000000000000000000000000000000000beef';
@@ -69,6 +70,28 @@ describe('parseContainerDocument', () => {
       assert.ok(parseContainerDocument({ ...DOCUMENT, ...change }, ID).ok);
     });
   }
+
+  it('reads a name of any letters, and values with line feeds, as they are [D10]', () => {
+    const Config = { Env: ['MOTTO=a\nb', 'GRÜSSE=schön ☃'], Labels: null };
+    const parsed = parseContainerDocument({ ...DOCUMENT, Name: '/wäb-☃', Config }, ID);
+    assert.ok(parsed.ok);
+    assert.equal(parsed.value.name, 'wäb-☃');
+    assert.deepEqual(parsed.value.env, Config.Env);
+  });
+
+  it('reads the endpoints of a list, and none where the engine tells none', () => {
+    const rows = [
+      { Id: 'a', NetworkSettings: { Networks: { bridge: { EndpointID: 'e1' }, n: { EndpointID: 'e2' } } } },
+      { Id: 'b' },
+    ];
+    const parsed = parseContainerRows(rows);
+    assert.ok(parsed.ok);
+    assert.deepEqual(
+      [...parsed.value].map(([id, endpoints]) => [id, ...endpoints]),
+      [['a', 'e1', 'e2'], ['b']],
+    );
+    assert.ok(!parseContainerRows([{ Id: 7 }]).ok);
+  });
 
   it('takes a container that waits to be restarted as not running', () => {
     const State = { ...DOCUMENT.State, Restarting: true };
