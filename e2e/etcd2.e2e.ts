@@ -10,6 +10,7 @@ import { DiscoveryView, service } from '../test/support/discovery-view.ts';
 import { issueCertificate } from './support/certificates.ts';
 import { Shopper } from './support/consul-shopper.ts';
 import { CountingClock } from './support/counting-clock.ts';
+import { DockerHost } from './support/docker-host.ts';
 import { endpointMachine, startEndpoint } from './support/endpoint.ts';
 import { environment } from './support/environment.ts';
 import { EtcdCluster } from './support/etcd-cluster.ts';
@@ -18,6 +19,7 @@ import { Etcd2Keys, V2_ETCD } from './support/etcd2-keys.ts';
 import { startOuterNetwork } from './support/outer-network.ts';
 import { printProgress } from './support/progress.ts';
 import { Proxy } from './support/proxy.ts';
+import { isRefused, tally, Traffic } from './support/traffic.ts';
 import { until } from './support/until.ts';
 import type { StartedNetwork } from 'testcontainers';
 import type { Etcd2ClientOptions } from '../src/adapters/etcd2/client.ts';
@@ -29,10 +31,13 @@ import type { StartedEtcdServer } from './support/etcd.ts';
 /** The shortest time that etcd v2 lets a key live, in seconds. */
 const TTL_S = '1';
 
+const LOG_TIMEOUT_MS = 15_000;
+
 const WEB = service('/prod/web');
 const A = '10.0.0.1:80';
 const B = '10.0.0.2:81';
-const CERTIFICATES = '/root/certificates';
+/** Where the server has its certificates. */
+const CERTIFICATES = '/etc/etcd2-tls';
 
 const random = new NodeRandom();
 
@@ -201,7 +206,13 @@ describe('etcd v2, a real server', () => {
     await registrar.forbid({ user: 'embassy', password: 'secret', path: '/prod' });
     await server.stopServer();
     const authority = await issueCertificate(server, 'ca', { by: 'ca' });
-    await issueCertificate(server, 'server', { by: 'ca', names: `IP:127.0.0.1,IP:${server.address}` });
+    const names = `IP:127.0.0.1,IP:${server.address}`;
+    const identity = await issueCertificate(server, 'server', { by: 'ca', names });
+    await server.copyContentToContainer([
+      { content: authority.certificate, target: `${CERTIFICATES}/ca.pem` },
+      { content: identity.certificate, target: `${CERTIFICATES}/server.pem` },
+      { content: identity.key, target: `${CERTIFICATES}/server.key` },
+    ]);
     const files = [`--cert-file=${CERTIFICATES}/server.pem`, `--key-file=${CERTIFICATES}/server.key`];
     await server.startServer({
       scheme: 'https',
@@ -321,6 +332,48 @@ describe('three members of etcd v2', () => {
     }
     await shopper.requests(20);
     shopper.assertSpotless();
+  });
+});
+
+describe('embassy with etcd v2', () => {
+  it('[C7] serves what registrator and nerve write, through an outage', async () => {
+    await using stack = new AsyncDisposableStack();
+    const network = stack.use(await startOuterNetwork());
+    const host = stack.use(await new DockerHost(network).start());
+    const etcd = stack.use(await new EtcdServer(network).startMachine());
+    await etcd.startServer(V2_ETCD);
+    const machine = stack.use(await endpointMachine(network).start());
+    const a = stack.use(await startEndpoint(machine, { kind: 'http', name: 'a', port: 8001 }));
+    const b = stack.use(await startEndpoint(machine, { kind: 'http', name: 'b', port: 8002 }));
+    const keys = new Etcd2Keys(etcd);
+    await keys.put('/services/web/host-1:web.1:80', `${a.address}:${a.port}`, { ttl: '60' });
+    const nerve = JSON.stringify({ host: b.address, port: b.port, name: 'i-0a2', labels: {} });
+    await keys.put('/services/web/i-0a2_web', nerve);
+    const discovery = `-discovery=etcd2://${etcd.address}:${etcd.port}`;
+    const args = ['-provider=docker', discovery, '-interface=eth0', '--dnat'];
+    const embassy = stack.use(await host.startEmbassy(args));
+    await embassy.waitForLog(/capturing traffic for /u, 20_000);
+    const consumer = await host.runConsumer({ name: 'reader', env: { BACKEND_APP1: '/services/web;80' } });
+    await embassy.waitForLog(/service \/services\/web has 2 endpoints/u, LOG_TIMEOUT_MS);
+
+    const at = { address: await host.interfaceAddress('docker0'), port: 80 };
+    const traffic = stack.use(await Traffic.start(host, consumer, at));
+    await traffic.more(20);
+    await keys.remove('/services/web/i-0a2_web');
+    await embassy.waitForLog(/service \/services\/web lost /u, 1_000);
+    await keys.put('/services/web/i-0a2_web', nerve);
+    await embassy.waitForLog(/service \/services\/web gained /u, 1_000);
+    await etcd.stopServer();
+    await embassy.waitForLog(/cannot tell the endpoints of /u, LOG_TIMEOUT_MS);
+    await traffic.more(20);
+    await etcd.startServer();
+    await embassy.waitForLog(/answers again for service \/services\/web/u, LOG_TIMEOUT_MS);
+    await traffic.more(20);
+    assert.deepEqual(Object.keys(tally(await traffic.stop())).sort(), ['a', 'b']);
+
+    await using rest = await Traffic.start(host, consumer, at);
+    await keys.remove('/services/web');
+    await rest.first('that is refused', isRefused, 5_000);
   });
 });
 

@@ -54,16 +54,20 @@ interface Way {
  * replaced is used.
  */
 export function createEtcd2Client(options: Etcd2ClientOptions): Etcd2Client {
-  const { hosts, credentials } = options;
+  const { hosts, tls, credentials } = options;
   const members = hosts.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`);
   let way: Promise<Way> | undefined;
-  const agents = new Set<HttpAgent>();
+  let current: { readonly agent: HttpAgent; readonly files: string } | undefined;
   const open = async (): Promise<Way> => {
-    const made = await openWay(options);
-    for (const old of agents) old.destroy();
-    agents.clear();
-    agents.add(made.agent);
-    return made;
+    const authorization = await authorizationOf(credentials);
+    const pem = await readPem(tls);
+    const files = JSON.stringify(pem.map((content) => content?.toString()));
+    // Watches under way live on, unless they were made with other files.
+    if (current?.files !== files) {
+      current?.agent.destroy();
+      current = { agent: makeAgent(options, pem), files };
+    }
+    return { agent: current.agent, request: tls === undefined ? httpRequest : httpsRequest, authorization };
   };
 
   return {
@@ -93,21 +97,21 @@ export function createEtcd2Client(options: Etcd2ClientOptions): Etcd2Client {
       }
     },
     [Symbol.asyncDispose]: async () => {
-      for (const agent of agents) agent.destroy();
+      current?.agent.destroy();
     },
   };
 }
 
-async function openWay({ tls, credentials, sockets }: Etcd2ClientOptions): Promise<Way> {
-  const limits = {
-    keepAlive: true,
-    maxSockets: sockets + READS_MAX + BEAT_SOCKETS,
-    maxFreeSockets: READS_MAX,
-  };
-  const authorization = await authorizationOf(credentials);
-  if (tls === undefined) return { agent: new HttpAgent(limits), request: httpRequest, authorization };
-  const [ca, cert, key] = await Promise.all([tls.ca, tls.cert, tls.key].map(readOptional));
-  return { agent: new HttpsAgent({ ...limits, ca, cert, key }), request: httpsRequest, authorization };
+type Pem = readonly (Buffer | undefined)[];
+
+async function readPem(tls: Etcd2ClientOptions['tls']): Promise<Pem> {
+  return Promise.all([tls?.ca, tls?.cert, tls?.key].map(readOptional));
+}
+
+function makeAgent({ tls, sockets }: Etcd2ClientOptions, [ca, cert, key]: Pem): HttpAgent {
+  const maxSockets = sockets + READS_MAX + BEAT_SOCKETS;
+  const limits = { keepAlive: true, maxSockets, maxFreeSockets: READS_MAX };
+  return tls === undefined ? new HttpAgent(limits) : new HttpsAgent({ ...limits, ca, cert, key });
 }
 
 async function authorizationOf(credentials: Etcd2ClientOptions['credentials']): Promise<string | undefined> {

@@ -125,6 +125,24 @@ describe('createEtcd2Client', () => {
     assert.deepEqual(shown, ['embassy:old', 'embassy:n:ew']);
   });
 
+  it('keeps the watches under way when a question is refused', async () => {
+    let release = (): void => undefined;
+    await using made = await world(
+      (request, response) => {
+        if (request.url?.includes('wait=true') !== true) response.writeHead(401).end('{}');
+        else release = () => void response.end('{"action":"set"}');
+      },
+      { password: 'secret\n' },
+    );
+    const { client } = made;
+    const waiting = client.ask({ kind: 'wait', path: '/', index: '1' }, { member: 0, signal });
+    for (let asked = 0; asked < 3; asked += 1) {
+      assert.equal((await client.ask(LIST, { member: 0, signal })).status, 401);
+    }
+    release();
+    assert.equal((await waiting).text, '{"action":"set"}');
+  });
+
   it('names a file that is missing, and uses it once it is there', async () => {
     await using made = await world((_request, response) => void response.end('{}'), { password: 'x' });
     const { client, folder } = made;

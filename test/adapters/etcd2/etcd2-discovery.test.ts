@@ -6,6 +6,7 @@ import { Etcd2Store } from '../../../sim/etcd2/etcd2-store.ts';
 import { SimEtcd2Client } from '../../../sim/etcd2/sim-etcd2-client.ts';
 import { SeededRandom } from '../../../sim/random.ts';
 import { DiscoveryView, service } from '../../support/discovery-view.ts';
+import { KEY_LAYOUTS } from '../../support/key-layouts.ts';
 import { settle } from '../../support/settle.ts';
 import type { Etcd2DiscoveryOptions } from '../../../src/adapters/etcd2/etcd2-discovery.ts';
 import type { Etcd2Health } from '../../../sim/etcd2/sim-etcd2-client.ts';
@@ -205,6 +206,9 @@ describe('Etcd2Discovery', () => {
         store.remove('/prod/web/a');
         await clock.advance(6_000);
         assert.deepEqual(view.addresses, [B, C]);
+        store.remove('/prod/web/b');
+        await clock.advance(50);
+        assert.deepEqual(view.addresses, [C], 'it has found its place again');
         await view[Symbol.asyncDispose]();
       });
 
@@ -377,55 +381,13 @@ describe('Etcd2Discovery', () => {
   });
 
   describe('real key layouts [C7]', () => {
-    const rows: readonly {
-      readonly name: string;
-      readonly service: string;
-      readonly keys: Readonly<Record<string, string>>;
-      readonly sees: readonly string[];
-    }[] = [
-      {
-        name: 'the original, as deep as it writes',
-        service: '/services/prod/apache',
-        keys: {
-          '/services/prod/apache/80/49177/6b06da408f97':
-            '{"id":"6b06da408f97","ipaddress":"10.1.0.1","env":{},"host_port":"49177","port":"80"}',
-          '/services/prod/apache2/80/1/x': '10.9.9.9:1',
-        },
-        sees: ['10.1.0.1:49177'],
-      },
-      {
-        name: 'registrator',
-        service: '/services/redis',
-        keys: {
-          '/services/redis/host-1:redis.1:6379': '10.1.0.2:49153',
-          '/services/redis/host-2:redis.2:6379': '[fd00::2]:49154',
-        },
-        sees: ['10.1.0.2:49153', '[fd00::2]:49154'],
-      },
-      {
-        name: 'SmartStack',
-        service: '/nerve/services/web/services',
-        keys: {
-          '/nerve/services/web/services/web-1_i-0a1': '{"host":"10.1.0.3","port":3000,"name":"web-1"}',
-          '/nerve/services/web/services/web-2_i-0a2':
-            '{"host":"web-2.example.net","port":3000,"name":"web-2","weight":5,"labels":{"az":"a"}}',
-        },
-        sees: ['10.1.0.3:3000', 'web-2.example.net:3000'],
-      },
-      {
-        name: 'a segment that may be anything',
-        service: '/prod/*/80',
-        keys: { '/prod/web/80/a': A, '/prod/api/80/b': B, '/prod/api/81/c': C, '/prod/a/b/80/d': C },
-        sees: [A, B],
-      },
-      {
-        name: 'a name without a slash',
-        service: 'redis',
-        keys: { '/redis/a': A, '/redis2/b': B },
-        sees: [A],
-      },
-    ];
-    for (const row of rows) {
+    const rootless = {
+      name: 'a name without a slash',
+      service: 'redis',
+      keys: { '/redis/a': A, '/redis2/b': B },
+      sees: [A],
+    };
+    for (const row of [...KEY_LAYOUTS, rootless]) {
       it(`reads and follows ${row.name}`, async () => {
         const { store, clock, discovery } = world();
         for (const [key, value] of Object.entries(row.keys)) store.put(key, value);
