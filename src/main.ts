@@ -145,7 +145,7 @@ async function run(options: Options, log: Log): Promise<number> {
   );
   await proxier.open();
   if (listen.kind === 'captured') log.info(`listening on ${listen.at.map(formatSocketAddress).join(', ')}`);
-  tellHiddenPorts(log, { ...options, virtualIps });
+  tellHiddenPorts(log, HOST, { ...options, virtualIps });
   const capture = createCapture(
     { clock, random, log, metrics, host: HOST },
     { ...options, virtualIps, listen },

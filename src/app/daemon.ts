@@ -64,6 +64,8 @@ export class Daemon {
   #isFailing = false;
   #overLimit = 0;
   #bindings: ReadonlyMap<BindingId, Binding> = new Map();
+  /** What the capture keeper was told last. */
+  #captured: ReadonlyMap<BindingId, Binding> | undefined;
   #saidProblems: ReadonlySet<string> = new Set();
   #table = new RoutingTable(0, new Map());
 
@@ -224,9 +226,16 @@ export class Daemon {
     const snapshotOf = this.#services.snapshotOf.bind(this.#services);
     this.#table = computeRoutes(this.#table.version + 1, this.#bindings, snapshotOf, defaults);
     await this.#dependencies.proxier.sync(this.#table);
-    this.#dependencies.capture?.setBindings(this.#bindings.values());
+    this.#tellCapture();
     if (this.#isFailing) this.#dependencies.log.info('the proxier takes the routes again');
     this.#isFailing = false;
+  }
+
+  /** Rules follow bindings alone: a change of endpoints does not ask the host for its addresses. */
+  #tellCapture(): void {
+    if (this.#captured === this.#bindings) return;
+    this.#dependencies.capture?.setBindings(this.#bindings.values());
+    this.#captured = this.#bindings;
   }
 
   /** Once for as long as it lasts. */

@@ -1,5 +1,6 @@
 import { backoffMs } from '../ports/backoff.ts';
 import { ResolveError } from '../ports/resolver.ts';
+import { Slots } from '../ports/slots.ts';
 import type { HostName, IpAddress } from '../domain/address.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
@@ -38,8 +39,7 @@ export class NameCache {
   readonly #dependencies: NameCacheDependencies;
   readonly #entries = new Map<HostName, Entry>();
   readonly #running = new Set<Promise<void>>();
-  readonly #turns: (() => void)[] = [];
-  #asking = 0;
+  readonly #questions = new Slots(QUESTIONS_MAX);
 
   constructor(dependencies: NameCacheDependencies) {
     this.#dependencies = dependencies;
@@ -130,18 +130,11 @@ export class NameCache {
 
   /** Asks when it is this name's turn. */
   async #ask(name: HostName, signal: AbortSignal): Promise<readonly IpAddress[]> {
-    while (this.#asking >= QUESTIONS_MAX) {
-      await new Promise<void>((resolve) => {
-        this.#turns.push(resolve);
-      });
-    }
-    this.#asking += 1;
+    const release = await this.#questions.take({ signal });
     try {
-      signal.throwIfAborted();
       return await this.#dependencies.resolver.resolve(name, { signal });
     } finally {
-      this.#asking -= 1;
-      this.#turns.shift()?.();
+      release();
     }
   }
 }

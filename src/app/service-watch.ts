@@ -136,7 +136,8 @@ export class ServiceWatch {
     if (this.#endpoints !== undefined) return false;
     const { clock, discovery, log, memory } = this.#dependencies;
     const remembered = memory?.recall(discovery.name, this.service);
-    if (remembered === undefined) return false;
+    // That there was none once is no answer: unknown is not empty.
+    if (remembered === undefined || remembered.endpoints.length === 0) return false;
     this.#endpoints = new Map(remembered.endpoints.map((endpoint) => [endpoint.id, endpoint]));
     const age = formatAge(clock.wallMs() - remembered.knownAtMs);
     log.warn(
@@ -196,6 +197,7 @@ export class ServiceWatch {
       // hold.
       if (this.#status === 'answering') this.#apply([{ kind: 'remove', id }], 'hold ended');
       else this.#trust(id);
+      this.#remember();
       this.#onChange();
     });
     this.#suspected.set(id, cancel);

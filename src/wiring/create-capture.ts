@@ -7,7 +7,7 @@ import { listeningPorts } from '../adapters/node/listening-ports.ts';
 import { CaptureKeeper } from '../app/capture-keeper.ts';
 import { findVirtualIps } from '../app/find-virtual-ips.ts';
 import { formatDockerHost } from '../cli/docker-host.ts';
-import { familyOf } from '../domain/address.ts';
+import { familyOf, isLoopback } from '../domain/address.ts';
 import type { CaptureKeeperDependencies } from '../app/capture-keeper.ts';
 import type { CapturePlan } from '../app/capture-plan.ts';
 import type { HostAddresses } from '../app/listen-plan.ts';
@@ -101,15 +101,25 @@ function planOf(
   }
 }
 
-/** Says in one line which ports of the host can no longer be dialled at the virtual IP [C3]. */
-export function tellHiddenPorts(log: Log, options: Options): void {
-  if (options.capture.kind !== 'dnat' || options.unbound === 'pass') return;
-  const hidden = listeningPorts(options.virtualIps).filter((port) => port !== options.port);
+/**
+ * Says in one line which ports can no longer be dialled because of the capture [C3]: with `--dnat` the host's
+ * at the virtual IP, with `--redirect` those of programs beside us in our network namespace.
+ */
+export function tellHiddenPorts(log: Log, host: HostAddresses, options: Options): void {
+  const { capture, unbound, virtualIps } = options;
+  if (unbound === 'pass' || (capture.kind !== 'dnat' && capture.kind !== 'redirect')) return;
+  const isDnat = capture.kind === 'dnat';
+  const at = isDnat ? virtualIps : host.all().filter((address) => !isLoopback(address));
+  const hidden = listeningPorts(at).filter((port) => port !== options.port);
   if (hidden.length === 0) return;
   const more = hidden.length > HIDDEN_NAMED_MAX ? ` and ${hidden.length - HIDDEN_NAMED_MAX} more` : '';
+  const ports = `port ${hidden.slice(0, HIDDEN_NAMED_MAX).join(', ')}${more}`;
   log.info(
-    `containers no longer reach what this host has at ${options.virtualIps.join(', ')}: ` +
-      `port ${hidden.slice(0, HIDDEN_NAMED_MAX).join(', ')}${more}; ` +
-      '--unbound=pass leaves them what they did not bind, --virtual-ip gives embassy an address of its own',
+    isDnat
+      ? `containers no longer reach what this host has at ${virtualIps.join(', ')}: ${ports}; ` +
+          '--unbound=pass leaves them what they did not bind, ' +
+          '--virtual-ip gives embassy an address of its own'
+      : `nobody outside reaches what else listens in this network namespace: ${ports}; ` +
+          '--unbound=pass leaves it what is not bound',
   );
 }

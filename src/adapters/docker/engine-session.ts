@@ -218,6 +218,6 @@ async function settle(
     inventory.take(await readContainers(dependencies, contested, options));
   }
   if (inventory.hasUnknownNetwork()) inventory.setNetworks(await readNetworks(dependencies, options));
-  if (!inventory.needsGateway()) return;
-  inventory.setGateway(await readGateway(dependencies, inventory.networks, options));
+  const isNeeded = inventory.needsGateway();
+  inventory.setGateway(isNeeded ? await readGateway(dependencies, inventory.networks, options) : new Map());
 }

@@ -1,5 +1,6 @@
 import { RedirectorError } from '../../ports/redirector.ts';
 import { captureRules, isInterfaceName } from './capture-rules.ts';
+import { isCaptured, withoutIpv6 } from './captured-families.ts';
 import { isInputClosed } from './input-closed.ts';
 import { incompatibleTable, orWithoutRules } from './iptables-error.ts';
 import {
@@ -35,8 +36,8 @@ export interface IptablesRedirectorParts {
   readonly log: Log;
 }
 
-/** What an operator should mend, and is told once. */
-type Trouble = 'mixed' | 'incompatible';
+/** What an operator should mend, and is told once: a mix of variants, or a place with rules of `nft`. */
+type Trouble = 'ipv6' | 'mixed' | `incompatible ${string}`;
 
 interface Wait {
   readonly signal: AbortSignal;
@@ -93,6 +94,8 @@ export class IptablesRedirector implements Redirector {
   #untilSurvey = 0;
   /** The unusable interfaces of the last call, so that each is reported when it appears. */
   #reported: readonly string[] = [];
+  /** For so many looks more IPv4 alone is captured, since IPv6 was refused. */
+  #narrowLooks = 0;
   /** What was last said of a trouble that stays until somebody mends it. */
   readonly #said = new Map<Trouble, string | undefined>();
 
@@ -102,11 +105,34 @@ export class IptablesRedirector implements Redirector {
   }
 
   async ensure(capture: Capture, options: Wait): Promise<boolean> {
+    const usable = this.#usable(capture);
+    const narrow = withoutIpv6(usable);
+    if (narrow !== undefined && this.#narrowLooks > 0) {
+      this.#narrowLooks -= 1;
+      return this.#ensure(narrow, options);
+    }
+    try {
+      const wrote = await this.#ensure(usable, options);
+      this.#warnOnce('ipv6', undefined);
+      return wrote;
+    } catch (error) {
+      const isRefused =
+        error instanceof RedirectorError && (error.code === 'refused' || error.code === 'no-command');
+      if (!isRefused || narrow === undefined) throw error;
+      // One family that cannot be written, such as IPv6 without its nat table, does not stop the other.
+      const wrote = await this.#ensure(narrow, options);
+      this.#narrowLooks = SURVEY_EVERY;
+      this.#warnOnce('ipv6', `IPv6 is not captured: ${error.inWords}`);
+      return wrote;
+    }
+  }
+
+  async #ensure(usable: Capture, options: Wait): Promise<boolean> {
     try {
       const variants = await this.#installed(options);
       const isSurvey = this.#chosen === undefined || (variants.length > 1 && this.#untilSurvey <= 0);
       const looked = this.#chosen === undefined || isSurvey ? variants : [this.#chosen];
-      const wrote = await this.#apply({ capture: this.#usable(capture), variants: looked }, options);
+      const wrote = await this.#apply({ capture: usable, variants: looked }, options);
       this.#untilSurvey = isSurvey ? SURVEY_EVERY - 1 : this.#untilSurvey - 1;
       return wrote;
     } catch (error) {
@@ -214,11 +240,13 @@ export class IptablesRedirector implements Redirector {
     if (capture === undefined) return { place, present, wanted: NO_RULES };
     const wanted = captureRules(capture, place.family, { inputClosed: isInputClosed(saved) });
     const hidden = saved.incompatible.find((name) => name === 'nat' || name === 'filter');
+    const about = `incompatible ${nameOf(place)}` as const;
+    if (hidden === undefined) this.#warnOnce(about, undefined);
     if (hidden === undefined || isEmpty(wanted)) return { place, present, wanted };
     const trouble = incompatibleTable(nameOf(place), saved.incompatible.includes('nat') ? 'nat' : hidden);
     if (saved.incompatible.includes('nat')) throw trouble;
     // Traffic can be captured all the same; where a firewall closes INPUT, its owner must open it.
-    this.#warnOnce('incompatible', `${trouble.inWords} embassy leaves it alone.`);
+    this.#warnOnce(about, `${trouble.inWords} embassy leaves it alone.`);
     return { place, present, wanted: { ...wanted, filter: NO_TABLE_RULES } };
   }
 
@@ -259,10 +287,6 @@ export class IptablesRedirector implements Redirector {
     this.#reported = unusable;
     return { ...capture, interfaces: interfaces.filter(isInterfaceName) };
   }
-}
-
-function isCaptured(capture: Capture, family: AddressFamily): boolean {
-  return !isEmpty(captureRules(capture, family, { inputClosed: false }));
 }
 
 function textOf({ place, present, wanted }: Step): string {

@@ -16,6 +16,8 @@ const REASONS: Readonly<Record<string, string>> = {
   ETIMEOUT: 'no name server answers',
 };
 
+type Found = readonly { readonly address: string }[];
+
 /**
  * Asks the system, as every program of this host does: the hosts file first, then its name servers.
  *
@@ -24,6 +26,8 @@ const REASONS: Readonly<Record<string, string>> = {
  */
 export class NodeResolver implements Resolver {
   readonly #clock: Clock;
+  /** Questions under way: one given up goes on in the system, so a later one joins it and adds none. */
+  readonly #asked = new Map<HostName, Promise<Found>>();
 
   constructor(dependencies: { readonly clock: Clock }) {
     this.#clock = dependencies.clock;
@@ -35,16 +39,22 @@ export class NodeResolver implements Resolver {
       limitMs: RESOLVE_LIMIT_MS,
       timeout: () => new ResolveError(`no answer within ${RESOLVE_LIMIT_MS / 1000} s`),
     };
-    const found = await withTimeLimit(this.#clock, limits, async () => ask(name));
+    const found = await withTimeLimit(this.#clock, limits, async () => this.#ask(name));
     const addresses = found
       .map(({ address }) => parseIpAddress(address))
       .filter((address) => address !== undefined);
     if (addresses.length === 0) throw new ResolveError('the name has no address');
     return [...new Set(addresses)];
   }
+
+  #ask(name: HostName): Promise<Found> {
+    const asked = this.#asked.get(name) ?? ask(name).finally(() => this.#asked.delete(name));
+    this.#asked.set(name, asked);
+    return asked;
+  }
 }
 
-async function ask(name: HostName): Promise<readonly { readonly address: string }[]> {
+async function ask(name: HostName): Promise<Found> {
   try {
     return await lookup(name, { all: true, order: 'verbatim' });
   } catch (error) {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SnapshotStoreError } from '../../ports/snapshot-store.ts';
 import type { StateClient } from './state-client.ts';
@@ -55,7 +55,9 @@ export function createStateClient(directory: string): StateClient {
 }
 
 async function writeThrough(path: string, text: string): Promise<void> {
-  const file = await open(path, 'w', FILE_MODE);
+  // What lies there may be a link that somebody planted; a file that is made anew never follows one.
+  await rm(path, { force: true });
+  const file = await open(path, 'wx', FILE_MODE);
   try {
     await file.writeFile(text);
     await file.sync();

@@ -72,17 +72,32 @@ describe('IptablesRedirector', () => {
     assert.equal(await host.redirector().cleanup({ signal }), true);
   });
 
-  it('says so when an IPv6 address is to be captured and ip6tables is missing', async () => {
-    await using host = new SimHost();
-    host.kernel.break(6, 'no command');
-    const error = await rejection(host.redirector().ensure(BOTH_FAMILIES, { signal }));
-    assert.match(error.message, /ip6tables-save is not installed/);
-  });
+  for (const { fault, words } of [
+    { fault: 'no command', words: /^IPv6 is not captured: .*ip6tables-save is not installed/ },
+    { fault: 'no write', words: /^IPv6 is not captured: .*Table does not exist/ },
+  ] as const) {
+    it(`captures IPv4 all the same where IPv6 has ${fault}, says so once, and IPv6 when it can`, async () => {
+      await using host = new SimHost();
+      host.kernel.break(6, fault);
+      const redirector = host.redirector();
+      assert.equal(await redirector.ensure(BOTH_FAMILIES, { signal }), true);
+      const narrow = await host.rules();
+      assert.match(narrow, /-A EMBASSY -i docker0 .*172\.17\.0\.1:9999/);
+      assert.doesNotMatch(narrow, /fd00::1/);
+      for (let look = 0; look < 30; look += 1) await redirector.ensure(BOTH_FAMILIES, { signal });
+      assert.equal(await host.rules(), narrow);
+      assert.equal(host.log.messages('warn').length, 1);
+      assert.match(host.log.messages('warn')[0] ?? '', words);
+      host.kernel.repair(6);
+      for (let look = 0; look < 12; look += 1) await redirector.ensure(BOTH_FAMILIES, { signal });
+      assert.match(await host.rules(), /\[fd00::1\]:9999/);
+    });
+  }
 
-  it('[P26] puts the first family back when the second is refused', async () => {
+  it('[P26] changes nothing when IPv4 is refused, though IPv6 could be written', async () => {
     await using host = new SimHost();
     const before = await host.rules();
-    host.kernel.break(6, 'no write');
+    host.kernel.break(4, 'no write');
     const error = await rejection(host.redirector().ensure(BOTH_FAMILIES, { signal }));
     assert.equal(error.code, 'refused');
     assert.equal(await host.rules(), before);

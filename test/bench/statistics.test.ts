@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { summarise } from '../../bench/statistics.ts';
+import { replaceTable } from '../../bench/table.ts';
+
+describe('summarise', () => {
+  it('tells the median and half the range', () => {
+    const summary = summarise([5, 1, 3]);
+    assert.equal(summary?.median, 3);
+  });
+
+  it('has nothing to tell of no round', () => {
+    assert.equal(summarise([]), undefined);
+  });
+});
+
+describe('replaceTable', () => {
+  it('replaces what stands between the two lines, and leaves the rest', () => {
+    const page = 'before\n<!-- bench:start -->\nold\n<!-- bench:end -->\nafter\n';
+    const once = replaceTable(page, ['| a |']);
+    assert.equal(once, 'before\n<!-- bench:start -->\n\n| a |\n\n<!-- bench:end -->\nafter\n');
+    assert.equal(replaceTable(once, ['| a |']), once);
+  });
+
+  it('refuses a page without the two lines', () => {
+    assert.throws(() => replaceTable('nothing', []), /needs one line/);
+  });
+});
