@@ -1,6 +1,9 @@
 import { Daemon } from '../src/app/daemon.ts';
+import { RESILIENCE_DEFAULT } from '../src/app/pool.ts';
 import { UserspaceProxier } from '../src/app/userspace-proxier.ts';
 import { createRelay } from '../src/app/relay.ts';
+import { SimProber } from './prober.ts';
+import { SimResolver } from './resolver.ts';
 import type { RoutingDefaults } from '../src/app/routing.ts';
 import type { SocketAddress } from '../src/domain/address.ts';
 import type { Discovery } from '../src/ports/discovery.ts';
@@ -8,7 +11,6 @@ import type { Log } from '../src/ports/log.ts';
 import type { Metrics } from '../src/ports/metrics.ts';
 import type { Provider } from '../src/ports/provider.ts';
 import type { Proxier } from '../src/ports/proxier.ts';
-import { SimResolver } from './resolver.ts';
 import type { SimClock } from './clock.ts';
 import type { SimHost } from './host.ts';
 import type { SeededRandom } from './random.ts';
@@ -23,6 +25,7 @@ export const MAX_BINDINGS = 256;
 const DRAIN_MS = 8_000;
 const LOSS_HOLD_MS = 10_000;
 const MAX_CONNECTIONS = 10_000;
+const ENDPOINT_DRAIN_MS = 60_000;
 const UNKNOWN_WAIT_MS = 3_000;
 const HALF_CLOSE_TIMEOUT_MS = 60_000;
 
@@ -61,6 +64,8 @@ export function createEmbassy(
       maxConnections: MAX_CONNECTIONS,
       unknownWaitMs: UNKNOWN_WAIT_MS,
       halfCloseTimeoutMs: HALF_CLOSE_TIMEOUT_MS,
+      maxConnectionsPerBinding: MAX_CONNECTIONS,
+      endpointDrainMs: ENDPOINT_DRAIN_MS,
     },
   );
   const discovery = breakage.discovery?.(sources.discovery) ?? sources.discovery;
@@ -72,6 +77,7 @@ export function createEmbassy(
       discoveries: new Map([['etcd', discovery]]),
       memory: undefined,
       resolver: new SimResolver(),
+      prober: new SimProber(gateway),
       proxier: breakage.proxier?.(proxier) ?? proxier,
       capture: undefined,
     },
@@ -79,6 +85,7 @@ export function createEmbassy(
       defaults: DEFAULTS,
       maxBindings: MAX_BINDINGS,
       lossHoldMs: LOSS_HOLD_MS,
+      resilience: RESILIENCE_DEFAULT,
       unknownWaitMs: UNKNOWN_WAIT_MS,
       drainMs: DRAIN_MS,
       failFast: false,

@@ -39,6 +39,10 @@ export class MemoryMetrics implements Metrics {
     this.#add('dial failed');
   }
 
+  endpointEjected(): void {
+    this.#add('endpoint ejected');
+  }
+
   limitReached(limit: string): void {
     this.#add(`limit ${limit}`);
   }

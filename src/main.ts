@@ -18,6 +18,7 @@ import { MarkedDescriptors } from './adapters/node/marked-descriptors.ts';
 import { NodeClock } from './adapters/node/node-clock.ts';
 import { NodeDialer } from './adapters/node/node-dialer.ts';
 import { NodeListener } from './adapters/node/node-listener.ts';
+import { NodeProber } from './adapters/node/node-prober.ts';
 import { NodeResolver } from './adapters/node/node-resolver.ts';
 import { NodeRandom } from './adapters/node/node-random.ts';
 import { SOCKET_TUNING_DEFAULT } from './adapters/node/socket-options.ts';
@@ -159,6 +160,7 @@ async function run(options: Options, log: Log): Promise<number> {
       providers: [createProvider({ clock, random, log, host: HOST }, options, virtualIps)],
       discoveries,
       resolver: new NodeResolver({ clock }),
+      prober: new NodeProber({ clock, dialer }),
       memory,
       proxier,
       capture,

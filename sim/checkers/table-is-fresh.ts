@@ -1,7 +1,6 @@
-import { Pool } from '../../src/app/pool.ts';
+import { chooseEndpoints } from '../../src/app/pool-endpoints.ts';
 import { resolveEndpoints } from '../../src/app/resolve-endpoints.ts';
 import { computeBindings } from '../../src/app/compute-bindings.ts';
-import { createBalancer } from '../../src/balancers/policies.ts';
 import { formatSocketAddress } from '../../src/domain/address.ts';
 import { bindingId } from '../../src/domain/binding.ts';
 import { formatDescriptor } from '../../src/domain/descriptor.ts';
@@ -57,11 +56,9 @@ export function checkTableIsFresh(
   const fresh = new Map<string, string>();
   for (const binding of computeBindings(daemon.consumers.consumers, { maxBindings }).bindings.values()) {
     const key = poolKeyOf(binding.descriptor, defaults);
-    const pool = new Pool(createBalancer(key.balance), key);
     const told = watches.get(key.service)?.endpoints;
     const endpoints = told && resolveEndpoints(told.values(), () => undefined);
-    if (endpoints !== undefined) pool.update(endpoints);
-    fresh.set(binding.id, routeInWords(binding, pool.snapshot));
+    fresh.set(binding.id, routeInWords(binding, endpoints && chooseEndpoints(endpoints, key)));
   }
   return compare(tableInWords(daemon.table), fresh, atMs);
 }
@@ -94,12 +91,19 @@ export function checkTableIsTrue(
 }
 
 function tableInWords(table: RoutingTable): ReadonlyMap<string, string> {
-  return new Map([...table.routes].map(([id, route]) => [id, routeInWords(route.binding, route.pool)]));
+  return new Map(
+    [...table.routes].map(([id, route]) => [id, routeInWords(route.binding, endpointsOf(route.pool))]),
+  );
 }
 
-function routeInWords(binding: Binding, pool: PoolSnapshot): string {
+/** The endpoints a pool publishes; undefined while it is unknown. */
+function endpointsOf(pool: PoolSnapshot): readonly Endpoint[] | undefined {
+  return pool.state === 'unknown' ? undefined : pool.endpoints;
+}
+
+function routeInWords(binding: Binding, endpoints: readonly Endpoint[] | undefined): string {
   const { consumer, startedAt, endpointId } = binding.owner;
-  const target = pool.state === 'unknown' ? 'unknown' : endpointsInWords(pool.endpoints);
+  const target = endpoints === undefined ? 'unknown' : endpointsInWords(endpoints);
   return `${consumer} ${startedAt} ${endpointId} ${formatDescriptor(binding.descriptor)} → ${target}`;
 }
 

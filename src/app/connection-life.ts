@@ -1,4 +1,5 @@
 import { sameBinding } from '../domain/binding.ts';
+import { endpointKey } from '../domain/endpoint.ts';
 import { dialEndpoint } from './dial-endpoint.ts';
 import type { SocketAddress } from '../domain/address.ts';
 import type { Route } from '../domain/route.ts';
@@ -6,11 +7,15 @@ import type { RoutingTable } from '../domain/routing-table.ts';
 import type { AcceptedConnection } from '../ports/connection.ts';
 import type { RefusalReason } from '../ports/metrics.ts';
 import type { Relay } from '../ports/relay.ts';
-import type { DialDependencies, KnownPool } from './dial-endpoint.ts';
+import type { BindingLimit } from './binding-limit.ts';
+import type { DialDependencies, Dialled, KnownPool } from './dial-endpoint.ts';
+import type { EndpointDrain } from './endpoint-drain.ts';
 
 /** What a connection's life needs from the proxier that accepted it. */
 export interface LifeDependencies extends DialDependencies {
   readonly relay: Relay;
+  readonly bindingLimit: BindingLimit;
+  readonly endpointDrain: EndpointDrain;
   /** The newest table. */
   table(): RoutingTable;
   /** Resolves with the next table; rejects with `signal.reason`. */
@@ -83,7 +88,7 @@ export class ConnectionLife {
       if (!this.#relaying) this.cut('the consumer went away');
     });
     try {
-      const reason = await this.#dialAndRelay(signal);
+      const reason = await this.#admitted(signal);
       if (reason !== undefined) this.downstream.reset();
       return reason;
     } catch (error) {
@@ -93,26 +98,45 @@ export class ConnectionLife {
     }
   }
 
+  async #admitted(signal: AbortSignal): Promise<RefusalReason | undefined> {
+    this.#route = this.#lookup();
+    if (this.#route === undefined) return 'unbound';
+    const leave = this.#dependencies.bindingLimit.admit(this.#route.binding.id);
+    if (leave === undefined) {
+      this.#dependencies.metrics.limitReached('max-connections-per-binding');
+      return 'limit';
+    }
+    try {
+      return await this.#dialAndRelay(signal);
+    } finally {
+      leave();
+    }
+  }
+
   async #dialAndRelay(signal: AbortSignal): Promise<RefusalReason | undefined> {
-    const { metrics } = this.#dependencies;
     const pool = await this.#findPool(signal);
     if (typeof pool === 'string') return pool;
     const source = this.downstream.peer.address;
     const outcome = await dialEndpoint(this.#dependencies, () => this.#newest(pool), { source, signal });
     if (outcome.kind === 'refused') return outcome.reason;
-    const { connection, pick } = outcome.dialled;
+    await this.#relay(outcome.dialled, this.#newest(pool), signal);
+    return undefined;
+  }
+
+  async #relay({ connection, pick }: Dialled, pool: KnownPool, signal: AbortSignal): Promise<void> {
+    const { endpointDrain, metrics, relay } = this.#dependencies;
+    const { halfCloseTimeoutMs } = this.#limits;
     this.#relaying = true;
+    const leave = endpointDrain.enter(pool, endpointKey(pick.endpoint), () => {
+      this.cut('its endpoint was removed, and the drain is over');
+    });
     try {
-      const { halfCloseTimeoutMs } = this.#limits;
-      const ended = await this.#dependencies.relay(this.downstream, connection, {
-        halfCloseTimeoutMs,
-        signal,
-      });
+      const ended = await relay(this.downstream, connection, { halfCloseTimeoutMs, signal });
       metrics.connectionEnded(ended.end, ended);
     } finally {
+      leave();
       pick.release();
     }
-    return undefined;
   }
 
   /** The known pool of this connection, or why there is none. */

@@ -15,6 +15,7 @@ import type { Provider } from '../ports/provider.ts';
 import type { Proxier } from '../ports/proxier.ts';
 import type { Random } from '../ports/random.ts';
 import type { CaptureKeeper } from './capture-keeper.ts';
+import type { ResilienceOptions } from './pool.ts';
 import type { RoutingDefaults } from './routing.ts';
 import type { ServiceSetDependencies } from './service-set.ts';
 
@@ -35,6 +36,7 @@ export interface DaemonOptions {
   readonly defaults: RoutingDefaults;
   readonly maxBindings: number;
   readonly lossHoldMs: number;
+  readonly resilience: ResilienceOptions;
   /** How long a discovery without an answer yet keeps a later one from serving. */
   readonly unknownWaitMs: number;
   /** How long open connections may take to end at stop [C9]. */
@@ -77,6 +79,7 @@ export class Daemon {
     this.#failure.promise.catch(() => undefined);
     this.#services = new ServiceSet(dependencies, {
       lossHoldMs: options.lossHoldMs,
+      resilience: options.resilience,
       unknownWaitMs: options.unknownWaitMs,
       onChange: () => {
         this.#runner.mark();

@@ -38,7 +38,8 @@ export interface DialDependencies {
 }
 
 /**
- * Picks and dials until an endpoint answers: at most three attempts, each endpoint at most once [C5, P36].
+ * Picks and dials until an endpoint answers: at most three attempts, each endpoint at most once [C5, P36],
+ * and a second or third only within the pool's retry budget.
  *
  * @param poolNow - The newest snapshot, asked before each attempt: one may take seconds, and an endpoint that
  *   went meanwhile must not be dialled, for its address may be somebody else's by now.
@@ -55,19 +56,27 @@ export async function dialEndpoint(
   const { source, signal } = options;
   const timeouts = hasOneChoice(poolNow()) ? [ONLY_ATTEMPT_TIMEOUT_MS] : ATTEMPT_TIMEOUTS_MS;
   const tried = new Set<string>();
+  poolNow().feedback.attempted();
   for (const timeoutMs of timeouts) {
     const pool = poolNow();
     const pick = pool.picker.pick({ tried, source });
     if (pick === undefined) break;
+    if (tried.size > 0 && !pool.feedback.mayRetry()) {
+      pick.release();
+      break;
+    }
     tried.add(endpointKey(pick.endpoint));
     const startedAtMs = clock.monotonicMs();
     try {
       const connection = await dialer.dial(pick.endpoint, { timeoutMs, signal });
-      metrics.dialSucceeded(clock.monotonicMs() - startedAtMs);
+      const elapsedMs = clock.monotonicMs() - startedAtMs;
+      pool.feedback.dialled(pick.endpoint, elapsedMs);
+      metrics.dialSucceeded(elapsedMs);
       return { kind: 'dialled', dialled: { connection, pick } };
     } catch (error) {
       pick.release();
       if (!(error instanceof DialError)) throw error;
+      pool.feedback.failed(pick.endpoint);
       metrics.dialFailed();
       log.debug(`endpoint ${formatSocketAddress(pick.endpoint)} of ${pool.key.service}: ${error.message}`);
     }
@@ -78,8 +87,9 @@ export async function dialEndpoint(
 /** Whether a single endpoint may be picked; looks no further than the second. */
 function hasOneChoice(pool: KnownPool): boolean {
   let choices = 0;
-  for (const { weight } of pool.endpoints) {
-    if (weight > 0) choices += 1;
+  for (const endpoint of pool.endpoints) {
+    const isReady = pool.states.size === 0 || pool.panics || !pool.states.has(endpointKey(endpoint));
+    if (endpoint.weight > 0 && isReady) choices += 1;
     if (choices > 1) return false;
   }
   return choices === 1;

@@ -1,4 +1,4 @@
-import { createBalancer } from '../balancers/policies.ts';
+import { HealthChecks } from './health-checks.ts';
 import { NameCache } from './name-cache.ts';
 import { Pool } from './pool.ts';
 import { hostNamesOf, resolveEndpoints } from './resolve-endpoints.ts';
@@ -12,8 +12,10 @@ import type { Clock } from '../ports/clock.ts';
 import type { Discovery } from '../ports/discovery.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
+import type { Prober } from '../ports/prober.ts';
 import type { Random } from '../ports/random.ts';
 import type { Resolver } from '../ports/resolver.ts';
+import type { ResilienceOptions } from './pool.ts';
 import type { Memory } from './service-watch.ts';
 
 /** What a service set works with. */
@@ -25,12 +27,14 @@ export interface ServiceSetDependencies {
   readonly discoveries: ReadonlyMap<string, Discovery>;
   /** What an earlier run knew; undefined where nothing is kept. */
   readonly memory: Memory | undefined;
+  readonly prober: Prober;
   readonly random: Random;
   readonly resolver: Resolver;
 }
 
 /** How it is to work. */
 export interface ServiceSetOptions {
+  readonly resilience: ResilienceOptions;
   readonly lossHoldMs: number;
   /** How long a discovery that has not answered yet keeps a later one from serving [C7]. */
   readonly unknownWaitMs: number;
@@ -76,11 +80,13 @@ export class ServiceSet {
   readonly #pools = new Map<PoolId, OpenPool>();
   readonly #ending = new Set<Promise<void>>();
   readonly #nameCache: NameCache;
+  readonly #checks: HealthChecks;
 
   constructor(dependencies: ServiceSetDependencies, options: ServiceSetOptions) {
     this.#dependencies = dependencies;
     this.#options = options;
     this.#nameCache = new NameCache(dependencies);
+    this.#checks = new HealthChecks(dependencies);
   }
 
   /** The watches that run, for people and checkers. */
@@ -106,7 +112,7 @@ export class ServiceSet {
   async close(): Promise<void> {
     for (const open of [...this.#pools.values()]) this.#closePool(open);
     await Promise.all(this.#ending);
-    await this.#nameCache.close();
+    await Promise.all([this.#nameCache.close(), this.#checks.close()]);
   }
 
   #openPool(key: PoolKey): void {
@@ -114,7 +120,10 @@ export class ServiceSet {
     const sources = key.discoveries.map(
       (discovery) => this.#watched.get(watchKey(discovery, service)) ?? this.#openWatch(discovery, service),
     );
-    const open: OpenPool = { pool: new Pool(createBalancer(key.balance), key), sources, servedBy: undefined };
+    const { onChange, resilience } = this.#options;
+    const dependencies = { ...this.#dependencies, checks: this.#checks };
+    const pool = new Pool(dependencies, key, { ...resilience, onChange });
+    const open: OpenPool = { pool, sources, servedBy: undefined };
     this.#pools.set(key.id, open);
     for (const watched of sources) watched.pools.add(open);
     this.#feed(open);
@@ -221,6 +230,7 @@ export class ServiceSet {
   #closePool(open: OpenPool): void {
     const { key } = open.pool;
     this.#pools.delete(key.id);
+    open.pool.close();
     for (const watched of open.sources) {
       watched.pools.delete(open);
       if (watched.pools.size > 0) continue;

@@ -1,9 +1,8 @@
 import { poolKeyOf } from '../domain/pool-key.ts';
 import { ResolveError } from '../ports/resolver.ts';
-import { createBalancer } from '../balancers/policies.ts';
 import { computeBindings } from './compute-bindings.ts';
 import { ConsumerSet } from './consumer-set.ts';
-import { Pool } from './pool.ts';
+import { chooseEndpoints } from './pool-endpoints.ts';
 import { hostNamesOf, resolveEndpoints } from './resolve-endpoints.ts';
 import { neededPools } from './routing.ts';
 import type { Binding } from '../domain/binding.ts';
@@ -101,9 +100,7 @@ function membersOf(
   told: readonly ToldEndpoint[],
   addressesOf: AddressesOf,
 ): readonly Endpoint[] {
-  const pool = new Pool(createBalancer(key.balance), key);
-  pool.update(resolveEndpoints(told, addressesOf) ?? []);
-  return pool.snapshot.state === 'known' ? pool.snapshot.endpoints : [];
+  return chooseEndpoints(resolveEndpoints(told, addressesOf) ?? [], key);
 }
 
 type AddressesOf = (name: HostName) => readonly IpAddress[] | undefined;

@@ -1,6 +1,8 @@
 import { RoutingTable } from '../domain/routing-table.ts';
+import { BindingLimit } from './binding-limit.ts';
 import { ConnectionLife } from './connection-life.ts';
 import { ConnectionLimit } from './connection-limit.ts';
+import { EndpointDrain } from './endpoint-drain.ts';
 import { ListenerSet } from './listener-set.ts';
 import { outwardDialer } from './outward-dialer.ts';
 import { RefusalLog } from './refusal-log.ts';
@@ -26,6 +28,10 @@ export interface UserspaceOptions extends LifeLimits {
   readonly listen: ListenPlan;
   /** The most connections at once, waiting and dialling ones included. */
   readonly maxConnections: number;
+  /** The most connections of one binding at once. */
+  readonly maxConnectionsPerBinding: number;
+  /** How long connections to a removed endpoint may go on, in milliseconds. */
+  readonly endpointDrainMs: number;
 }
 
 /**
@@ -38,6 +44,7 @@ export class UserspaceProxier implements Proxier {
   readonly #listeners: ListenerSet;
   readonly #refusals: RefusalLog;
   readonly #limit: ConnectionLimit;
+  readonly #endpointDrain: EndpointDrain;
   readonly #lives = new Set<ConnectionLife>();
   readonly #waiting = new Set<() => void>();
   readonly #lifeDependencies: LifeDependencies;
@@ -49,8 +56,11 @@ export class UserspaceProxier implements Proxier {
     this.#options = options;
     this.#refusals = new RefusalLog(dependencies);
     this.#limit = new ConnectionLimit(dependencies, options.maxConnections);
+    this.#endpointDrain = new EndpointDrain(dependencies, { drainMs: options.endpointDrainMs });
     this.#lifeDependencies = {
       ...dependencies,
+      bindingLimit: new BindingLimit(options.maxConnectionsPerBinding),
+      endpointDrain: this.#endpointDrain,
       dialer: outwardDialer(dependencies, (at) => this.#listeners.has(at)),
       table: () => this.#table,
       nextTable: async (wait) => this.#nextTable(wait.signal),
@@ -79,6 +89,7 @@ export class UserspaceProxier implements Proxier {
     for (const life of this.#lives) {
       if (!life.holdsIn(table)) life.cut('its binding is gone');
     }
+    this.#endpointDrain.sync(table);
     for (const wake of [...this.#waiting]) wake();
     await this.#listeners.sync(table);
   }

@@ -1,21 +1,9 @@
-import { endpointKey } from '../domain/endpoint.ts';
+import { lessBusy, LoadBooks } from './load-books.ts';
+import { turnOf } from './slots.ts';
 import type { Endpoint } from '../domain/endpoint.ts';
 import type { Pick, Picker, PickRequest } from '../domain/route.ts';
 import type { Balancer } from './balancer.ts';
-
-/** The books of one address: lent by picks, given back by their release. */
-interface Load {
-  open: number;
-  /** Whether the present set has this address; the books of others close with their last connection. */
-  present: boolean;
-}
-
-/** An endpoint with its key and its books. */
-interface Loaded {
-  readonly endpoint: Endpoint;
-  readonly key: string;
-  readonly load: Load;
-}
+import type { Load, Loaded } from './load-books.ts';
 
 /** Where the search for the least busy starts; it moves on, so that ties are shared out in turn. */
 interface Start {
@@ -27,49 +15,22 @@ interface Start {
  * the connections it still has on its books.
  */
 export class LeastConnections implements Balancer {
-  readonly #loads = new Map<string, Load>();
+  readonly #books = new LoadBooks<Load>(() => ({ open: 0, present: true }));
   readonly #start: Start = { index: 0 };
+  #loaded: readonly Loaded[] = [];
 
   update(endpoints: readonly Endpoint[]): Picker {
-    const eligible = endpoints.filter((endpoint) => endpoint.weight > 0);
-    for (const load of this.#loads.values()) load.present = false;
-    const loaded = eligible.map((endpoint): Loaded => {
-      const key = endpointKey(endpoint);
-      const load = this.#loads.get(key) ?? { open: 0, present: true };
-      load.present = true;
-      this.#loads.set(key, load);
-      return { endpoint, key, load };
-    });
-    for (const key of this.#loads.keys()) this.#forget(key);
-    return new LeastConnectionsPicker(loaded, this.#start, (lent) => this.#lend(lent));
+    this.#loaded = this.#books.update(endpoints);
+    return new LeastConnectionsPicker(this.#loaded, this.#start, (lent) => this.#books.lend(lent));
   }
 
   /** The count of addresses with books; no more than the present set and what still has connections. */
   get size(): number {
-    return this.#loads.size;
+    return this.#books.size;
   }
 
-  /**
-   * Lends from the books of now: an earlier picker may lend an endpoint that was forgotten since, and that
-   * may have come back with books of its own.
-   */
-  #lend({ endpoint, key, load: known }: Loaded): Pick {
-    const load = this.#loads.get(key) ?? known;
-    this.#loads.set(key, load);
-    load.open += 1;
-    let lent = true;
-    const release = (): void => {
-      if (!lent) return;
-      lent = false;
-      load.open -= 1;
-      this.#forget(key);
-    };
-    return { endpoint, release };
-  }
-
-  #forget(key: string): void {
-    const load = this.#loads.get(key);
-    if (load !== undefined && !load.present && load.open === 0) this.#loads.delete(key);
+  slots(): readonly Endpoint[] {
+    return turnOf(this.#loaded.map(({ endpoint }) => endpoint));
   }
 }
 
@@ -97,9 +58,4 @@ class LeastConnectionsPicker implements Picker {
     this.#start.index = (this.#start.index + 1) % count;
     return this.#lend(least);
   }
-}
-
-/** Compares open / weight without dividing. */
-function lessBusy(a: Loaded, b: Loaded): boolean {
-  return a.load.open * b.endpoint.weight < b.load.open * a.endpoint.weight;
 }

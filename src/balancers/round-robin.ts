@@ -37,6 +37,11 @@ export class RoundRobin implements Balancer {
     );
     return this.#picker;
   }
+
+  slots(): readonly Endpoint[] {
+    const { endpoints, turn } = this.#picker;
+    return turn.slots.flatMap((index) => endpoints[index] ?? []);
+  }
 }
 
 class RoundRobinPicker implements Picker {

@@ -1,3 +1,5 @@
+import type { Endpoint } from '../domain/endpoint.ts';
+
 /**
  * The most slots of one turn; greater sums of weights are scaled down to it, each endpoint keeping at least
  * one.
@@ -35,6 +37,12 @@ export function layOutTurn(shares: readonly Share[]): readonly number[] {
   }
   slots.sort((a, b) => a.at - b.at || a.index - b.index);
   return slots.map((slot) => slot.index);
+}
+
+/** One turn of a set by its weights alone. Pure. */
+export function turnOf(endpoints: readonly Endpoint[]): readonly Endpoint[] {
+  const turn = layOutTurn(endpoints.map(({ weight }) => ({ weight, due: 1 / weight })));
+  return turn.flatMap((index) => endpoints[index] ?? []);
 }
 
 /**

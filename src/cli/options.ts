@@ -47,6 +47,7 @@ export type OptionGroup =
   | 'Capture (one of; none leaves the rules to you)'
   | 'Addresses'
   | 'Connections'
+  | 'Endpoints that fail, and new ones'
   | 'Running'
   | 'Accepted for the original, without effect';
 
@@ -65,8 +66,12 @@ const DISCOVERY_GROUP = 'Discovery';
 const CAPTURE = 'Capture (one of; none leaves the rules to you)';
 const ADDRESSES = 'Addresses';
 const CONNECTIONS = 'Connections';
+const ENDPOINTS = 'Endpoints that fail, and new ones';
 const RUNNING = 'Running';
 const ACCEPTED = 'Accepted for the original, without effect';
+
+/** Three to a line, as help has room. */
+const BALANCES_IN_LINES = `${BALANCES.slice(0, 3).join(', ')},\n${BALANCES.slice(3).join(', ')}`;
 
 /** The options of this version [C8]; help, readers and messages are made from it. */
 export const OPTIONS = {
@@ -152,7 +157,7 @@ export const OPTIONS = {
   }),
   balance: row('balance', choice('POLICY', BALANCES), CONNECTIONS, {
     defaults: ['round-robin'],
-    help: 'round-robin or least-connections',
+    help: BALANCES_IN_LINES,
   }),
   unknownWait: row('unknown-wait', duration({ minMs: 0, maxMs: MINUTE_MS }), CONNECTIONS, {
     defaults: ['3'],
@@ -162,6 +167,12 @@ export const OPTIONS = {
     defaults: ['10000'],
     help: 'the most connections at once',
   }),
+  maxConnectionsPerBinding: row(
+    'max-connections-per-binding',
+    integer('COUNT', { min: 1, max: 1_000_000 }),
+    CONNECTIONS,
+    { defaults: ['10000'], help: 'the most of them to one port of one consumer' },
+  ),
   halfCloseTimeout: row('half-close-timeout', duration({ minMs: SECOND_MS, maxMs: DAY_MS }), CONNECTIONS, {
     defaults: ['60'],
     help: 'the longest silence once half-closed',
@@ -169,6 +180,30 @@ export const OPTIONS = {
   drain: row('drain', duration({ minMs: 0, maxMs: HOUR_MS }), CONNECTIONS, {
     defaults: ['8'],
     help: 'how long open connections may last at stop',
+  }),
+  endpointDrain: row('endpoint-drain', duration({ minMs: 0, maxMs: DAY_MS }), CONNECTIONS, {
+    defaults: ['60'],
+    help: 'how long those to a removed endpoint may last',
+  }),
+  ejectAfter: row('eject-after', integer('COUNT', { min: 0, max: 1_000 }), ENDPOINTS, {
+    defaults: ['5'],
+    help: 'failed dials in a row that eject an endpoint;\n0 ejects none',
+  }),
+  ejectTime: row('eject-time', duration({ minMs: SECOND_MS, maxMs: DAY_MS }), ENDPOINTS, {
+    defaults: ['30'],
+    help: 'how long the first time; the n-th time n times\nas long, up to --eject-time-max',
+  }),
+  ejectTimeMax: row('eject-time-max', duration({ minMs: SECOND_MS, maxMs: DAY_MS }), ENDPOINTS, {
+    defaults: ['300'],
+    help: 'the longest ejection',
+  }),
+  panicThreshold: row('panic-threshold', integer('PERCENT', { min: 0, max: 100 }), ENDPOINTS, {
+    defaults: ['25'],
+    help: 'with fewer endpoints ready than this, all are used',
+  }),
+  slowStart: row('slow-start', duration({ minMs: 0, maxMs: HOUR_MS }), ENDPOINTS, {
+    defaults: ['0'],
+    help: 'how long a new endpoint takes to its full share',
   }),
   conntrackMax: row('conntrack-max', integer('COUNT', { min: 1, max: 2 ** 31 - 1 }), RUNNING, {
     environment: ['IPTABLES_TRACK_MAX_CONNECTIONS'],

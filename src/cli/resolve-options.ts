@@ -18,6 +18,14 @@ const DEBUG_LEVEL = 3;
 export type CaptureChoice =
   { readonly kind: 'none' | 'dnat' | 'redirect' } | ({ readonly kind: 'listen' } & ListenAddress);
 
+/** How endpoints are treated that don't do well, and new ones. */
+export interface ResilienceChoice {
+  readonly ejection: { readonly failures: number; readonly baseMs: number; readonly capMs: number };
+  /** A part from 0 to 1. */
+  readonly panicThreshold: number;
+  readonly slowStartMs: number;
+}
+
 /** How the log is written. */
 export interface LogOptions {
   readonly debug: boolean;
@@ -51,7 +59,10 @@ export interface Options extends LogOptions {
   readonly resyncMs: number;
   readonly lossHoldMs: number;
   readonly unknownWaitMs: number;
+  readonly maxConnectionsPerBinding: number;
   readonly halfCloseTimeoutMs: number;
+  readonly endpointDrainMs: number;
+  readonly resilience: ResilienceChoice;
   readonly drainMs: number;
   /** The most flows the kernel shall track; undefined leaves it. */
   readonly conntrackMax: number | undefined;
@@ -127,7 +138,10 @@ function readRest(reader: OptionReader): Omit<Options, 'discoveries' | 'capture'
     unknownWaitMs: reader.one(OPTIONS.unknownWait),
     maxConnections: reader.one(OPTIONS.maxConnections),
     halfCloseTimeoutMs: reader.one(OPTIONS.halfCloseTimeout),
+    maxConnectionsPerBinding: reader.one(OPTIONS.maxConnectionsPerBinding),
     drainMs: reader.one(OPTIONS.drain),
+    endpointDrainMs: reader.one(OPTIONS.endpointDrain),
+    resilience: readResilience(reader),
     conntrackMax: reader.optional(OPTIONS.conntrackMax)?.value,
     conntrackTimeoutMs: reader.optional(OPTIONS.conntrackTimeout)?.value,
     stateDir: reader.optional(OPTIONS.stateDir)?.value,
@@ -140,6 +154,19 @@ function readRest(reader: OptionReader): Omit<Options, 'discoveries' | 'capture'
     reader.all<unknown>(ignored);
   }
   return options;
+}
+
+function readResilience(reader: OptionReader): ResilienceChoice {
+  const baseMs = reader.one(OPTIONS.ejectTime);
+  return {
+    ejection: {
+      failures: reader.one(OPTIONS.ejectAfter),
+      baseMs,
+      capMs: Math.max(baseMs, reader.one(OPTIONS.ejectTimeMax)),
+    },
+    panicThreshold: reader.one(OPTIONS.panicThreshold) / 100,
+    slowStartMs: reader.one(OPTIONS.slowStart),
+  };
 }
 
 /** At most one of each family [C3]. */

@@ -1,5 +1,12 @@
 /** The balancing policies a pool can follow; each is one file in balancers/. */
-export const BALANCES = ['round-robin', 'least-connections'] as const;
+export const BALANCES = [
+  'round-robin',
+  'least-connections',
+  'random',
+  'power-of-two',
+  'peak-ewma',
+  'maglev',
+] as const;
 
 export type Balance = (typeof BALANCES)[number];
 

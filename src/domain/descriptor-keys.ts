@@ -1,8 +1,7 @@
 import { parseBalance } from './balance.ts';
+import { parseHealthCheck } from './health-check.ts';
 import type { Balance } from './balance.ts';
-
-/** The keys this version understands after the port. */
-const KNOWN_KEYS = 'balance, from';
+import type { HealthCheck } from './health-check.ts';
 
 /** A part of a descriptor, or one of a list, with the 0-based offset at which it stands. */
 export interface DescriptorText {
@@ -16,14 +15,41 @@ export interface DescriptorFault {
   readonly message: string;
 }
 
+/** What the keys of a descriptor choose; undefined leaves a choice to the daemon. */
+export interface KeyValues {
+  readonly balance: Balance | undefined;
+  readonly check: HealthCheck | undefined;
+  /** The name of the discovery to ask. */
+  readonly from: string | undefined;
+  /** Who shall carry the binding. */
+  readonly proxier: 'userspace' | 'nftables' | undefined;
+  /** `keep`: the endpoint shall see the consumer's own address, where routing allows. */
+  readonly source: 'keep' | undefined;
+}
+
 /** The keys of a descriptor, and what is wrong with them. */
 export interface DescriptorKeys {
-  readonly value: { readonly balance: Balance | undefined; readonly from: string | undefined };
+  readonly value: KeyValues;
   /** What is passed over; the binding is made. */
   readonly ignored: readonly DescriptorFault[];
   /** What stops the binding: another source than the one asked for could be another service. */
   readonly fatal: readonly DescriptorFault[];
 }
+
+type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly message: string };
+
+/** How the value of each key is read; `from` depends on the discoveries there are. */
+const READERS: {
+  readonly [K in Exclude<keyof KeyValues, 'from'>]: (text: string) => Read<KeyValues[K]>;
+} = {
+  balance: parseBalance,
+  check: parseHealthCheck,
+  proxier: oneOf(['userspace', 'nftables']),
+  source: oneOf(['keep']),
+};
+
+/** The keys this version understands after the port. */
+const KNOWN_KEYS = [...Object.keys(READERS), 'from'].sort().join(', ');
 
 /**
  * Reads the `key=value` fields of a descriptor [C1].
@@ -39,31 +65,43 @@ export function readKeys(
 ): DescriptorKeys {
   const ignored: DescriptorFault[] = [];
   const fatal: DescriptorFault[] = [];
-  const seen = new Set<string>();
-  let balance: Balance | undefined;
-  let from: string | undefined;
+  const given = new Map<string, { readonly value: string; readonly offset: number }>();
   for (const { text, offset } of fields) {
     const equals = text.indexOf('=');
     const key = equals < 0 ? text : text.slice(0, equals);
-    const value = equals < 0 ? '' : text.slice(equals + 1);
-    const valueOffset = equals < 0 ? offset : offset + equals + 1;
-    if (seen.has(key)) {
-      ignored.push({ offset, message: `'${key}' is given twice; the first is used` });
-      continue;
-    }
-    seen.add(key);
-    if (key === 'balance') {
-      const parsed = parseBalance(value);
-      if (parsed.ok) balance = parsed.value;
-      else ignored.push({ offset: valueOffset, message: `${parsed.message}; ignored` });
-    } else if (key === 'from') {
-      if (discoveries.some(({ name }) => name === value)) from = value;
-      else fatal.push({ offset: valueOffset, message: unknownDiscovery(value, discoveries) });
-    } else {
-      ignored.push({ offset, message: `unknown key '${key}' (known: ${KNOWN_KEYS}); ignored` });
-    }
+    const field = { value: equals < 0 ? '' : text.slice(equals + 1), offset: offset + equals + 1 };
+    if (given.has(key)) ignored.push({ offset, message: `'${key}' is given twice; the first is used` });
+    else if (key === 'from' || key in READERS) given.set(key, field);
+    else ignored.push({ offset, message: `unknown key '${key}' (known: ${KNOWN_KEYS}); ignored` });
   }
-  return { value: { balance, from }, ignored, fatal };
+  const read = <K extends keyof typeof READERS>(key: K): KeyValues[K] | undefined => {
+    const field = given.get(key);
+    if (field === undefined) return undefined;
+    const reading = READERS[key](field.value);
+    if (reading.ok) return reading.value;
+    ignored.push({ offset: field.offset, message: `${reading.message}; ignored` });
+    return undefined;
+  };
+  const from = given.get('from');
+  if (from !== undefined && !discoveries.some(({ name }) => name === from.value)) {
+    fatal.push({ offset: from.offset, message: unknownDiscovery(from.value, discoveries) });
+  }
+  const value: KeyValues = {
+    balance: read('balance'),
+    check: read('check'),
+    from: fatal.length === 0 ? from?.value : undefined,
+    proxier: read('proxier'),
+    source: read('source'),
+  };
+  return { value, ignored: ignored.sort((a, b) => a.offset - b.offset), fatal };
+}
+
+function oneOf<const T extends string>(words: readonly T[]): (text: string) => Read<T> {
+  return (text) => {
+    const value = words.find((word) => word === text);
+    if (value !== undefined) return { ok: true, value };
+    return { ok: false, message: `'${text}' is not one of ${words.join(', ')}` };
+  };
 }
 
 function unknownDiscovery(name: string, discoveries: readonly { readonly name: string }[]): string {

@@ -1,9 +1,9 @@
 import { parsePort } from './address.ts';
 import { readKeys } from './descriptor-keys.ts';
+import { formatHealthCheck } from './health-check.ts';
 import { parseServiceName, wildcardOffset } from './service-name.ts';
 import type { Port, Protocol } from './address.ts';
-import type { Balance } from './balance.ts';
-import type { DescriptorFault as Fault, DescriptorText } from './descriptor-keys.ts';
+import type { DescriptorFault as Fault, DescriptorText, KeyValues } from './descriptor-keys.ts';
 import type { DiscoveryChoice } from './discovery-choice.ts';
 import type { Problem } from './result.ts';
 import type { ServiceName } from './service-name.ts';
@@ -12,16 +12,12 @@ import type { ServiceName } from './service-name.ts';
 const DESCRIPTOR_LENGTH_MAX = 4096;
 
 /** The parsed request text `NAME[tags];PORT…` [C1]. */
-export interface Descriptor {
+export interface Descriptor extends KeyValues {
   readonly service: ServiceName;
   /** Sorted and distinct; an endpoint must have every one of them. */
   readonly tags: readonly string[];
   readonly port: Port;
   readonly protocol: Protocol;
-  /** Undefined leaves the choice to the daemon's default. */
-  readonly balance: Balance | undefined;
-  /** The name of the discovery to ask; undefined leaves it to their order. */
-  readonly from: string | undefined;
 }
 
 /** What the chosen discoveries and proxier can serve; what they cannot is a problem at its column. */
@@ -89,9 +85,14 @@ export function parseDescriptor(
 export function formatDescriptor(descriptor: Descriptor): string {
   const tags = descriptor.tags.length === 0 ? '' : `[${descriptor.tags.join(',')}]`;
   const protocol = descriptor.protocol === 'udp' ? '/udp' : '';
-  const balance = descriptor.balance === undefined ? '' : `;balance=${descriptor.balance}`;
-  const from = descriptor.from === undefined ? '' : `;from=${descriptor.from}`;
-  return `${descriptor.service}${tags};${descriptor.port}${protocol}${balance}${from}`;
+  return `${descriptor.service}${tags};${descriptor.port}${protocol}${formatKeys(descriptor)}`;
+}
+
+/** The keys that are chosen, in the order of their names. */
+function formatKeys({ balance, check, from, proxier, source }: KeyValues): string {
+  const written = { balance, check: check && formatHealthCheck(check), from, proxier, source };
+  const chosen = Object.entries(written).filter(([, value]) => value !== undefined);
+  return chosen.map(([key, value]) => `;${key}=${value ?? ''}`).join('');
 }
 
 /**

@@ -1,7 +1,9 @@
+import { formatHealthCheck } from './health-check.ts';
 import { wildcardOffset } from './service-name.ts';
 import type { Balance } from './balance.ts';
 import type { Descriptor } from './descriptor.ts';
 import type { DiscoveryChoice } from './discovery-choice.ts';
+import type { HealthCheck } from './health-check.ts';
 import type { ServiceName } from './service-name.ts';
 
 /** The text form of a {@link PoolKey}; equal if and only if all its parts are. */
@@ -16,6 +18,8 @@ export interface PoolKey {
   /** Sorted and distinct. */
   readonly tags: readonly string[];
   readonly balance: Balance;
+  /** How its endpoints are asked whether they are well; undefined leaves them unasked. */
+  readonly check: HealthCheck | undefined;
 }
 
 /**
@@ -29,11 +33,11 @@ export function poolKeyOf(
   descriptor: Descriptor,
   defaults: { readonly discoveries: readonly DiscoveryChoice[]; readonly balance: Balance },
 ): PoolKey {
-  const { service, tags, from } = descriptor;
+  const { service, tags, check, from } = descriptor;
   const balance = descriptor.balance ?? defaults.balance;
   const discoveries = from === undefined ? discoveriesFor(service, defaults.discoveries) : [from];
-  const id = JSON.stringify([discoveries, service, tags, balance]) as PoolId;
-  return { id, discoveries, service, tags, balance };
+  const parts = [discoveries, service, tags, balance, ...(check ? [formatHealthCheck(check)] : [])];
+  return { id: JSON.stringify(parts) as PoolId, discoveries, service, tags, balance, check };
 }
 
 /** Those that understand the name of a service, in order. */

@@ -15,6 +15,8 @@ export interface Metrics {
   connectionEnded(end: RelayEnd, bytes: { readonly toUpstream: number; readonly toDownstream: number }): void;
   dialSucceeded(elapsedMs: number): void;
   dialFailed(): void;
+  /** An endpoint is left alone for a while because its dials failed. */
+  endpointEjected(): void;
   /** A named bound of the daemon was reached (`max-connections`, `max-bindings`, …). */
   limitReached(limit: string): void;
   /** A proxier or redirector did not take the desired state; it is tried again. */

@@ -3,7 +3,9 @@ import { SimClock } from '../../sim/clock.ts';
 import { MemoryLog } from '../../sim/log.ts';
 import { MemoryMetrics } from '../../sim/metrics.ts';
 import { SimNetwork } from '../../sim/network.ts';
+import { BindingLimit } from '../../src/app/binding-limit.ts';
 import { ConnectionLife } from '../../src/app/connection-life.ts';
+import { EndpointDrain } from '../../src/app/endpoint-drain.ts';
 import { createRelay } from '../../src/app/relay.ts';
 import { at } from '../support/addresses.ts';
 import { binding, poolOf } from '../support/bindings.ts';
@@ -130,6 +132,8 @@ async function living(
       dialer: gateway,
       log: new MemoryLog(),
       metrics,
+      bindingLimit: new BindingLimit(1),
+      endpointDrain: new EndpointDrain({ clock }, { drainMs: 60_000 }),
       relay: overrides.relay ?? createRelay({ clock }),
       table: () => now,
       nextTable: async () => new Promise<never>(() => undefined),

@@ -8,10 +8,12 @@ import { MemoryProvider } from '../../sim/memory-provider.ts';
 import { SeededRandom } from '../../sim/random.ts';
 import { CaptureKeeper } from '../../src/app/capture-keeper.ts';
 import { Daemon, SourceUnreachable } from '../../src/app/daemon.ts';
+import { RESILIENCE_DEFAULT } from '../../src/app/pool.ts';
 import { consumerId } from '../../src/domain/consumer.ts';
 import { at } from '../support/addresses.ts';
 import { DEFAULTS, consumer, serviceName } from '../support/bindings.ts';
 import { address, endpoint, port } from '../support/endpoints.ts';
+import { PROBER } from '../support/pools.ts';
 import { settle } from '../support/settle.ts';
 import type { Capture } from '../../src/ports/redirector.ts';
 import type { DaemonOptions } from '../../src/app/daemon.ts';
@@ -23,6 +25,7 @@ const OPTIONS: DaemonOptions = {
   defaults: DEFAULTS,
   maxBindings: 256,
   lossHoldMs: 10_000,
+  resilience: RESILIENCE_DEFAULT,
   unknownWaitMs: 3_000,
   drainMs: 8_000,
   failFast: false,
@@ -341,6 +344,7 @@ function start(
       providers: [provider],
       discoveries,
       memory: undefined,
+      prober: PROBER,
       resolver: new SimResolver(),
       proxier,
       capture,

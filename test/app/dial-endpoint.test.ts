@@ -7,10 +7,11 @@ import { formatSocketAddress } from '../../src/domain/address.ts';
 import { DialError } from '../../src/ports/dialer.ts';
 import { poolKey } from '../support/bindings.ts';
 import { address, endpoint } from '../support/endpoints.ts';
+import { FEEDBACK, knownPool } from '../support/pools.ts';
 import { settle } from '../support/settle.ts';
 import type { DialOutcome } from '../../src/app/dial-endpoint.ts';
 import type { Endpoint } from '../../src/domain/endpoint.ts';
-import type { PickRequest, PoolSnapshot } from '../../src/domain/route.ts';
+import type { DialFeedback, PickRequest, PoolSnapshot } from '../../src/domain/route.ts';
 import type { Dialer } from '../../src/ports/dialer.ts';
 
 const SOURCE = address('172.17.0.2');
@@ -87,6 +88,40 @@ describe('dialEndpoint', () => {
     assert.deepEqual(bench.log.messages(), ['endpoint 10.0.0.1:80 of /s: 10.0.0.1:80 did not answer']);
   });
 
+  it('tells the pool how each dial went, and asks before each but the first', async () => {
+    const told: string[] = [];
+    const bench = dialling(3, (to) => {
+      if (to !== '10.0.0.3:80') throw new DialError('refused', `${to} refused`);
+    });
+    const outcome = await bench.run(undefined, {
+      attempted: () => told.push('attempted'),
+      mayRetry: () => told.push('may retry') > 0,
+      dialled: ({ id }) => told.push(`${id} dialled`),
+      failed: ({ id }) => told.push(`${id} failed`),
+    });
+    assert.equal(inWords(outcome), '10.0.0.3:80');
+    const expected = ['attempted', 'e0 failed', 'may retry', 'e1 failed', 'may retry', 'e2 dialled'];
+    assert.deepEqual(told, expected);
+  });
+
+  it('stops where the retry budget is used up, and gives that pick back', async () => {
+    const bench = dialling(3, (to) => {
+      throw new DialError('refused', `${to} refused`);
+    });
+    const outcome = await bench.run(undefined, { ...FEEDBACK, mayRetry: () => false });
+    assert.equal(inWords(outcome), 'all dials failed');
+    assert.equal(bench.dialled.length, 1);
+    assert.equal(bench.lent(), 0);
+  });
+
+  it('[C5] gives the only endpoint that is not ejected the whole 8 s', async () => {
+    const bench = dialling(2, (to) => {
+      throw new DialError('timeout', `${to} did not answer`);
+    });
+    await bench.run(undefined, FEEDBACK, ['10.0.0.2:80']);
+    assert.deepEqual(bench.timeouts[0], 8_000);
+  });
+
   it('rejects with the reason of an abort, and gives the pick back', async () => {
     const reason = new Error('enough');
     const abort = new AbortController();
@@ -106,7 +141,7 @@ interface Bench {
   readonly timeouts: readonly number[];
   readonly dialled: readonly string[];
   lent(): number;
-  run(signal?: AbortSignal): Promise<DialOutcome>;
+  run(signal?: AbortSignal, feedback?: DialFeedback, ejected?: readonly string[]): Promise<DialOutcome>;
 }
 
 function dialling(count: number, answer: (to: string) => void): Bench {
@@ -129,15 +164,19 @@ function dialling(count: number, answer: (to: string) => void): Bench {
     picks.add(chosen);
     return { endpoint: chosen, release: () => picks.delete(chosen) };
   };
-  const pool = { state: 'known', key: poolKey('/s;80'), endpoints, picker: { pick } } as const;
   return {
     metrics,
     log,
     timeouts,
     dialled,
     lent: () => picks.size,
-    run: async (signal = new AbortController().signal) =>
-      dialEndpoint({ clock, dialer, log, metrics }, () => pool, { source: SOURCE, signal }),
+    run: async (signal = new AbortController().signal, feedback = FEEDBACK, ejected = []) => {
+      const states = new Map(
+        ejected.map((key) => [key, { kind: 'ejected', by: 'dials', untilMs: 1 }] as const),
+      );
+      const pool = { ...knownPool(poolKey('/s;80'), endpoints, { pick }, feedback), states };
+      return dialEndpoint({ clock, dialer, log, metrics }, () => pool, { source: SOURCE, signal });
+    },
   };
 }
 

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { Pool } from '../../src/app/pool.ts';
-import { createBalancer } from '../../src/balancers/policies.ts';
 import { endpointId } from '../../src/domain/endpoint.ts';
-import { poolKey } from '../support/bindings.ts';
 import { address, endpoint } from '../support/endpoints.ts';
+import { poolBench } from './pool-bench.ts';
+import type { Pool } from '../../src/app/pool.ts';
 import type { Endpoint } from '../../src/domain/endpoint.ts';
 
 const SOURCE = address('172.17.0.2');
@@ -85,7 +84,7 @@ describe('Pool', () => {
 });
 
 function makePool(text: string): Pool {
-  return new Pool(createBalancer('round-robin'), poolKey(text));
+  return poolBench(text).pool;
 }
 
 function ids(pool: Pool): readonly string[] {

@@ -58,6 +58,8 @@ export async function proxierBench(overrides: Partial<UserspaceOptions> = {}): P
       maxConnections: 100,
       unknownWaitMs: 3_000,
       halfCloseTimeoutMs: 60_000,
+      maxConnectionsPerBinding: 10_000,
+      endpointDrainMs: 60_000,
       ...overrides,
     },
   );

@@ -5,8 +5,11 @@ import { MemoryLog } from '../../sim/log.ts';
 import { MemoryMetrics } from '../../sim/metrics.ts';
 import { SeededRandom } from '../../sim/random.ts';
 import { CaptureKeeper } from '../../src/app/capture-keeper.ts';
+import { BindingLimit } from '../../src/app/binding-limit.ts';
 import { ConnectionLife } from '../../src/app/connection-life.ts';
+import { EndpointDrain } from '../../src/app/endpoint-drain.ts';
 import { ListenerSet } from '../../src/app/listener-set.ts';
+import { RESILIENCE_DEFAULT } from '../../src/app/pool.ts';
 import { ServiceSet } from '../../src/app/service-set.ts';
 import { LeastConnections } from '../../src/balancers/least-connections.ts';
 import { ListenError } from '../../src/ports/listener.ts';
@@ -15,6 +18,7 @@ import { binding, poolKey, tableOf } from '../support/bindings.ts';
 import { address, endpoint } from '../support/endpoints.ts';
 import { proxierBench } from './proxier-bench.ts';
 import { ScriptedDiscovery, snapshot } from '../support/scripted-discovery.ts';
+import { PROBER } from '../support/pools.ts';
 import { settle } from '../support/settle.ts';
 import type { Binding } from '../../src/domain/binding.ts';
 import type { PickRequest } from '../../src/domain/route.ts';
@@ -95,6 +99,8 @@ describe('ConnectionLife, at a sync that leaves its binding as it was,', () => {
         log,
         metrics,
         dialer: gateway,
+        bindingLimit: new BindingLimit(1),
+        endpointDrain: new EndpointDrain({ clock }, { drainMs: 60_000 }),
         relay: async () => Promise.reject(new Error('not reached')),
         table: () => table,
         nextTable: async () => undefined,
@@ -216,11 +222,13 @@ describe('ServiceSet, when one need replaces another,', () => {
         metrics,
         discoveries: new Map([['memory', discovery]]),
         memory: undefined,
+        prober: PROBER,
         random: new SeededRandom(1),
         resolver: new SimResolver(),
       },
       {
         lossHoldMs: 10_000,
+        resilience: RESILIENCE_DEFAULT,
         unknownWaitMs: 3_000,
         onChange: () => undefined,
         onFailure: (error) => assert.fail(String(error)),

@@ -4,6 +4,7 @@ import { SimResolver } from '../../sim/resolver.ts';
 import { SimClock } from '../../sim/clock.ts';
 import { MemoryLog } from '../../sim/log.ts';
 import { MemoryMetrics } from '../../sim/metrics.ts';
+import { RESILIENCE_DEFAULT } from '../../src/app/pool.ts';
 import { ServiceSet } from '../../src/app/service-set.ts';
 import { parseHostName } from '../../src/domain/address.ts';
 import { endpointId } from '../../src/domain/endpoint.ts';
@@ -12,6 +13,7 @@ import { poolKeyOf } from '../../src/domain/pool-key.ts';
 import { poolKey } from '../support/bindings.ts';
 import { address, endpoint } from '../support/endpoints.ts';
 import { ScriptedDiscovery, snapshot } from '../support/scripted-discovery.ts';
+import { PROBER } from '../support/pools.ts';
 import { settle } from '../support/settle.ts';
 import type { ToldEndpoint } from '../../src/domain/endpoint.ts';
 import type { RoutingDefaults } from '../../src/app/routing.ts';
@@ -262,11 +264,13 @@ function bench(
       metrics: new MemoryMetrics(),
       discoveries: new Map([[discovery.name, discovery]]),
       memory: undefined,
+      prober: PROBER,
       random: new SeededRandom(1),
       resolver,
     },
     {
       lossHoldMs: 10_000,
+      resilience: RESILIENCE_DEFAULT,
       unknownWaitMs: 3_000,
       onChange: () => {
         changes += 1;
@@ -304,11 +308,13 @@ function pair(): Pick<Bench, 'clock' | 'log' | 'services'> & {
       metrics: new MemoryMetrics(),
       discoveries,
       memory: undefined,
+      prober: PROBER,
       random: new SeededRandom(1),
       resolver,
     },
     {
       lossHoldMs: 10_000,
+      resilience: RESILIENCE_DEFAULT,
       unknownWaitMs: 3_000,
       onChange: () => undefined,
       onFailure: (error) => assert.fail(String(error)),

@@ -43,7 +43,14 @@ async function simWorld(listen: ListenPlan): Promise<ProxierWorld> {
       isLocal: () => false,
       relay: createRelay({ clock }),
     },
-    { listen, maxConnections: 1_000, unknownWaitMs: UNKNOWN_WAIT_MS, halfCloseTimeoutMs: 60_000 },
+    {
+      listen,
+      maxConnections: 1_000,
+      unknownWaitMs: UNKNOWN_WAIT_MS,
+      halfCloseTimeoutMs: 60_000,
+      maxConnectionsPerBinding: 10_000,
+      endpointDrainMs: 60_000,
+    },
   );
   await proxier.open();
   const hostOf = (n: number): SimHost => {

@@ -211,6 +211,39 @@ describe('UserspaceProxier', () => {
     assert.equal(fourth.state, 'open');
   });
 
+  it('refuses what is above the limit of one binding, and serves the others', async () => {
+    const bench = await proxierBench({ maxConnectionsPerBinding: 2 });
+    await bench.serve(endpoint(1));
+    const rows = [binding(C1, '/s;80'), binding(C2, '/s;80', 'c2')] as const;
+    await bench.proxier.sync(tableOf(1, [rows[0], [endpoint(1)]], [rows[1], [endpoint(1)]]));
+    const [first, , third] = [bench.dial(C1, 80), bench.dial(C1, 80), bench.dial(C1, 80)];
+    await bench.clock.advance(0);
+    refused(third, 0);
+    assert.equal(bench.metrics.count('refused limit'), 1);
+    assert.equal(bench.metrics.count('limit max-connections-per-binding'), 1);
+    const other = bench.dial(C2, 80);
+    first.connection?.reset();
+    await bench.clock.advance(0);
+    const again = bench.dial(C1, 80);
+    await bench.clock.advance(0);
+    assert.deepEqual([other.state, again.state], ['open', 'open']);
+  });
+
+  it('[P25] cuts a connection to a removed endpoint when the drain is over, and no other', async () => {
+    const bench = await proxierBench();
+    await bench.serve(endpoint(1));
+    await bench.serve(endpoint(2));
+    const bound = binding(C1, '/s;80');
+    await bench.proxier.sync(tableOf(1, [bound, [endpoint(1), endpoint(2)]]));
+    const attempts = [bench.dial(C1, 80), bench.dial(C1, 80)];
+    await bench.clock.advance(0);
+    await bench.proxier.sync(tableOf(2, [bound, [endpoint(2)]]));
+    await bench.clock.advance(59_999);
+    assert.deepEqual(states(attempts), ['10.0.0.2:80 open', '10.0.0.3:80 open']);
+    await bench.clock.advance(1);
+    assert.deepEqual(states(attempts), ['10.0.0.2:80 ended', '10.0.0.3:80 open']);
+  });
+
   it('[C5] looks a wildcard binding up after the exact one', async () => {
     const bench = await proxierBench();
     await bench.serve(endpoint(1));
@@ -360,4 +393,9 @@ function outcomeOf(draining: Promise<number>): { cut: number | undefined } {
     outcome.cut = cut;
   });
   return outcome;
+}
+
+/** Whom each attempt reached and how it is, in the order of endpoints. */
+function states(attempts: readonly Attempt[]): readonly string[] {
+  return attempts.map(({ received, state }) => `${received} ${state}`).sort();
 }

@@ -108,10 +108,10 @@ const BAD: readonly BadRow[] = [
   },
   {
     name: 'a word',
-    given: ['-provider=dokcer', '-balance=random', '-log-format=xml'],
+    given: ['-provider=dokcer', '-balance=rndom', '-log-format=xml'],
     expected: [
       "option --provider: 'dokcer' is not one of docker, static (did you mean docker?)",
-      "option --balance: 'random' is not one of round-robin, least-connections",
+      `option --balance: 'rndom' is not one of ${BALANCES.join(', ')} (did you mean random?)`,
       "option --log-format: 'xml' is not one of auto, pretty, json",
     ],
   },
@@ -232,6 +232,13 @@ describe('resolveOptions', () => {
       stateDir: undefined,
       unknownWaitMs: 3_000,
       maxConnections: 10_000,
+      maxConnectionsPerBinding: 10_000,
+      endpointDrainMs: 60_000,
+      resilience: {
+        ejection: { failures: 5, baseMs: 30_000, capMs: 300_000 },
+        panicThreshold: 0.25,
+        slowStartMs: 0,
+      },
       halfCloseTimeoutMs: 60_000,
       drainMs: 8_000,
       failFast: false,
@@ -351,7 +358,7 @@ describe('resolveOptions', () => {
       "config file e.yaml, line 1: unknown option 'foo'",
       'option --dnat, option --redirect: only one capture mode can be chosen; keep one of them',
       "option --port: '0' is not a port from 1 to 65535",
-      "config file e.yaml, line 2, balance: 'x' is not one of round-robin, least-connections",
+      `config file e.yaml, line 2, balance: 'x' is not one of ${BALANCES.join(', ')}`,
       "environment EMBASSY_DRAIN: 'x' is not a time from 0s to 1h (write 120, 500ms, 2s or 1m)",
     ]);
   });

@@ -21,7 +21,7 @@ describe('parseBalance', () => {
   it('names the valid policies when it reads none', () => {
     assert.deepEqual(parseBalance('Round-Robin'), {
       ok: false,
-      message: "'Round-Robin' is not a balancing policy (round-robin, least-connections)",
+      message: `'Round-Robin' is not a balancing policy (${BALANCES.join(', ')})`,
     });
   });
 });

@@ -1,3 +1,5 @@
+import { SimClock } from '../../sim/clock.ts';
+import { SeededRandom } from '../../sim/random.ts';
 import { bindingId } from '../../src/domain/binding.ts';
 import { consumerId } from '../../src/domain/consumer.ts';
 import { parseDescriptor } from '../../src/domain/descriptor.ts';
@@ -6,6 +8,7 @@ import { RoutingTable } from '../../src/domain/routing-table.ts';
 import { parseServiceName } from '../../src/domain/service-name.ts';
 import { createBalancer } from '../../src/balancers/policies.ts';
 import { address } from './endpoints.ts';
+import { knownPool } from './pools.ts';
 import type { AnyAddress, Consumer, ConsumerAddress } from '../../src/domain/consumer.ts';
 import type { Binding } from '../../src/domain/binding.ts';
 import type { Descriptor } from '../../src/domain/descriptor.ts';
@@ -89,7 +92,8 @@ export function binding(source: string, text: string, owner = 'c1'): Binding {
 export function poolOf(text: string, endpoints: readonly Endpoint[] | undefined): PoolSnapshot {
   const key = poolKey(text);
   if (endpoints === undefined) return { state: 'unknown', key };
-  return { state: 'known', key, endpoints, picker: createBalancer(key.balance).update(endpoints) };
+  const policy = { clock: new SimClock(async () => undefined), random: new SeededRandom(1) };
+  return knownPool(key, endpoints, createBalancer(key.balance, policy).update(endpoints));
 }
 
 /** A table of routes, each a binding with the endpoints of its pool (undefined: unknown). */

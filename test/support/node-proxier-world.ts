@@ -59,6 +59,8 @@ export async function nodeProxierWorld(place: NodePlace): Promise<ProxierWorld> 
       maxConnections: 1_000,
       unknownWaitMs: UNKNOWN_WAIT_MS,
       halfCloseTimeoutMs: 60_000,
+      maxConnectionsPerBinding: 10_000,
+      endpointDrainMs: 60_000,
     },
   );
   await proxier.open();

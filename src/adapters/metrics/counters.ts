@@ -21,6 +21,7 @@ export interface CounterValues {
   readonly bytesToDownstream: number;
   readonly dialsSucceeded: number;
   readonly dialsFailed: number;
+  readonly endpointsEjected: number;
   /** The sum of what the dials that succeeded took. */
   readonly dialElapsedMs: number;
   readonly limitsReached: ReadonlyMap<string, number>;
@@ -37,6 +38,7 @@ export class Counters implements Metrics {
   #bytesToDownstream = 0;
   #dialsSucceeded = 0;
   #dialsFailed = 0;
+  #endpointsEjected = 0;
   #dialElapsedMs = 0;
   readonly #limitsReached = new Map<string, number>();
   #syncsFailed = 0;
@@ -68,6 +70,10 @@ export class Counters implements Metrics {
     this.#dialsFailed += 1;
   }
 
+  endpointEjected(): void {
+    this.#endpointsEjected += 1;
+  }
+
   limitReached(limit: string): void {
     increment(this.#limitsReached, limit);
   }
@@ -90,6 +96,7 @@ export class Counters implements Metrics {
       bytesToDownstream: this.#bytesToDownstream,
       dialsSucceeded: this.#dialsSucceeded,
       dialsFailed: this.#dialsFailed,
+      endpointsEjected: this.#endpointsEjected,
       dialElapsedMs: this.#dialElapsedMs,
       limitsReached: new Map(this.#limitsReached),
       syncsFailed: this.#syncsFailed,

@@ -14,6 +14,7 @@ describe('Counters', () => {
     counters.dialSucceeded(5);
     counters.dialSucceeded(7);
     counters.dialFailed();
+    counters.endpointEjected();
     counters.limitReached('max-connections');
     counters.syncFailed();
     counters.discoveryFailed();
@@ -31,6 +32,7 @@ describe('Counters', () => {
       bytesToDownstream: 22,
       dialsSucceeded: 2,
       dialsFailed: 1,
+      endpointsEjected: 1,
       dialElapsedMs: 12,
       limitsReached: new Map([['max-connections', 1]]),
       syncsFailed: 1,
