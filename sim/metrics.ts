@@ -51,6 +51,10 @@ export class MemoryMetrics implements Metrics {
     this.#add('sync failed');
   }
 
+  synced(): void {
+    this.#add('synced');
+  }
+
   discoveryFailed(): void {
     this.#add('discovery failed');
   }

@@ -1,16 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { Daemon, SourceUnreachable } from './app/daemon.ts';
-import { VirtualIpUnknown } from './app/find-virtual-ips.ts';
-import { HostAddressError, listenPlan } from './app/listen-plan.ts';
+import { DaemonView } from './app/admin/daemon-view.ts';
+import { Daemon } from './app/daemon.ts';
+import { EventLog } from './app/event-log.ts';
+import { listenPlan } from './app/listen-plan.ts';
 import { createRelay } from './app/relay.ts';
 import { connectionBudget } from './app/connection-budget.ts';
 import { survey } from './app/survey.ts';
 import { UserspaceProxier } from './app/userspace-proxier.ts';
-import { ConsulError } from './adapters/consul/consul-client.ts';
-import { Etcd2Error } from './adapters/etcd2/etcd2-client.ts';
-import { EtcdError } from './adapters/etcd/etcd-client.ts';
 import { createLog } from './adapters/log/client.ts';
-import { Counters } from './adapters/metrics/counters.ts';
+import { PrometheusMetrics } from './adapters/metrics/client.ts';
 import { openFileLimit } from './adapters/node/file-limit.ts';
 import { createFastRelay } from './adapters/node/fast-relay.ts';
 import { addressesOfInterface, hostAddresses, isLocalAddress } from './adapters/node/interfaces.ts';
@@ -25,8 +23,6 @@ import { SOCKET_TUNING_DEFAULT } from './adapters/node/socket-options.ts';
 import { formatCheck } from './cli/format-check.ts';
 import { program } from './cli/program.ts';
 import { formatSocketAddress } from './domain/address.ts';
-import { ListenError } from './ports/listener.ts';
-import { RedirectorError } from './ports/redirector.ts';
 import {
   chooseVirtualIps,
   createCapture,
@@ -36,8 +32,12 @@ import {
 import { createDiscoveries, createMemory, discoveryChoices } from './wiring/create-discoveries.ts';
 import { createProvider } from './wiring/create-provider.ts';
 import { followFlowTable } from './wiring/follow-flow-table.ts';
+import { serveAdmin } from './wiring/serve-admin.ts';
+import { failureInWords } from './wiring/failure-in-words.ts';
+import { askDaemon } from './wiring/ask-daemon.ts';
 import type { Log } from './ports/log.ts';
 import type { HostAddresses } from './app/listen-plan.ts';
+import type { Asking } from './cli/asking/resolve-asking.ts';
 import type { LogOptions, Options } from './cli/resolve-options.ts';
 import type { DiscoveryOptions } from './wiring/create-discoveries.ts';
 
@@ -86,6 +86,8 @@ async function execute(): Promise<number> {
       return withLog(invocation.options, async (log) => check(invocation.options, log));
     case 'cleanup':
       return withLog(invocation.options, cleanup);
+    case 'ask':
+      return ask(invocation.asking);
   }
 }
 
@@ -101,14 +103,15 @@ async function withLog(options: LogOptions, command: (log: Log) => Promise<numbe
   try {
     return await command(log);
   } catch (error) {
-    log.error(`embassy stops: ${inWords(error)}`);
+    log.error(`embassy stops: ${failureInWords(error)}`);
     return EXIT_FAILED;
   }
 }
 
-async function run(options: Options, log: Log): Promise<number> {
+async function run(options: Options, written: Log): Promise<number> {
+  const log = new EventLog({ clock, log: written });
   const { stop, abort } = stopSignals(log);
-  const metrics = new Counters();
+  const metrics = new PrometheusMetrics();
   log.info(`embassy ${packageVersion()} starts`, {
     provider: options.provider,
     discovery: options.discoveries.map(({ name }) => name).join(', '),
@@ -167,6 +170,12 @@ async function run(options: Options, log: Log): Promise<number> {
     },
     { ...options, defaults: { discoveries: discoveryChoices(options), balance: options.balance } },
   );
+  const view = new DaemonView({ clock, daemon, proxier, events: log }, { version: packageVersion() });
+  metrics.observe(view);
+  await serveAdmin({ daemon: view, metrics, log }, options.admin, {
+    readsNeedToken: () => view.hasHostConsumers,
+    resources,
+  });
   await daemon.run({ stop, abort });
   log.info(`embassy stopped; ${metrics.summary()}`);
   return 0;
@@ -200,6 +209,28 @@ async function cleanup(log: Log): Promise<number> {
   const removed = await redirector.cleanup({ signal: AbortSignal.timeout(CLEANUP_TIMEOUT_MS) });
   log.info(removed ? 'the rules of embassy are removed' : 'there are no rules of embassy; nothing to remove');
   return 0;
+}
+
+/** Asks the daemon that runs on this host. */
+async function ask(asking: Asking): Promise<number> {
+  const stop = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, () => {
+      stop.abort();
+    });
+  }
+  const { isTTY, columns } = process.stdout;
+  const terminal = isTTY ? { columns } : undefined;
+  return askDaemon(
+    {
+      clock,
+      out: (text) => process.stdout.write(text),
+      err: (text) => process.stderr.write(text),
+      formatTime: (atMs) => new Date(atMs).toISOString(),
+    },
+    asking,
+    { terminal, signal: stop.signal },
+  );
 }
 
 /** The first signal stops in order, the second at once [C9]. */
@@ -242,23 +273,6 @@ function tellUncaptured(options: Options, log: Log): void {
 /** A reader that has seen enough (`embassy check | head`) is no failure. */
 function unlessReaderLeft(error: Error): void {
   if (!('code' in error) || error.code !== 'EPIPE') throw error;
-}
-
-function inWords(error: unknown): string {
-  if (error instanceof RedirectorError) return error.inWords;
-  if (error instanceof ListenError && error.code === 'in-use') {
-    return `${error.message}; end what has it (is embassy running already?), or choose another with -port`;
-  }
-  if (error instanceof SourceUnreachable) return `${error.message} (--fail-fast)`;
-  const known =
-    error instanceof ListenError ||
-    error instanceof VirtualIpUnknown ||
-    error instanceof HostAddressError ||
-    error instanceof ConsulError ||
-    error instanceof Etcd2Error ||
-    error instanceof EtcdError;
-  if (known) return error.message;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 function packageVersion(): string {

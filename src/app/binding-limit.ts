@@ -10,6 +10,11 @@ export class BindingLimit {
     this.#max = max;
   }
 
+  /** The count of open connections of a binding. */
+  openOf(id: BindingId): number {
+    return this.#open.get(id) ?? 0;
+  }
+
   /**
    * Admits a connection.
    *

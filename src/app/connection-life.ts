@@ -9,6 +9,7 @@ import type { RefusalReason } from '../ports/metrics.ts';
 import type { Relay } from '../ports/relay.ts';
 import type { BindingLimit } from './binding-limit.ts';
 import type { DialDependencies, Dialled, KnownPool } from './dial-endpoint.ts';
+import type { Attempt, DecisionRing } from './decision-ring.ts';
 import type { EndpointDrain } from './endpoint-drain.ts';
 
 /** What a connection's life needs from the proxier that accepted it. */
@@ -16,6 +17,8 @@ export interface LifeDependencies extends DialDependencies {
   readonly relay: Relay;
   readonly bindingLimit: BindingLimit;
   readonly endpointDrain: EndpointDrain;
+  /** Remembers what was decided, for people. */
+  readonly decisions: DecisionRing;
   /** The newest table. */
   table(): RoutingTable;
   /** Resolves with the next table; rejects with `signal.reason`. */
@@ -27,6 +30,9 @@ export interface LifeLimits {
   readonly unknownWaitMs: number;
   readonly halfCloseTimeoutMs: number;
 }
+
+/** How far a connection is: waiting for its service to be known, dialling, or relaying bytes. */
+export type LifeStage = 'waiting' | 'dialling' | 'relaying';
 
 /** Why a connection was cut by us rather than by its sides. */
 class ConnectionCut extends Error {
@@ -40,12 +46,14 @@ class ConnectionCut extends Error {
 export class ConnectionLife {
   readonly downstream: AcceptedConnection;
   readonly destination: SocketAddress | undefined;
+  readonly startedAtMs: number;
   readonly #dependencies: LifeDependencies;
   readonly #limits: LifeLimits;
   readonly #abort = new AbortController();
   #route: Route | undefined;
-  /** From here on the relay alone knows when the connection has ended. */
-  #relaying = false;
+  /** `relaying`: from here on the relay alone knows when the connection has ended. */
+  #stage: LifeStage = 'waiting';
+  #attempts: readonly Attempt[] = [];
 
   constructor(
     dependencies: LifeDependencies,
@@ -56,6 +64,16 @@ export class ConnectionLife {
     this.#limits = limits;
     this.downstream = accepted.connection;
     this.destination = accepted.destination;
+    this.startedAtMs = dependencies.clock.monotonicMs();
+  }
+
+  get stage(): LifeStage {
+    return this.#stage;
+  }
+
+  /** The key of the endpoint it goes to; undefined before it is dialled. */
+  get endpoint(): string | undefined {
+    return this.#stage === 'relaying' ? this.#attempts.at(-1)?.endpoint : undefined;
   }
 
   /** The route it was found; undefined before lookup and when unbound. */
@@ -85,11 +103,14 @@ export class ConnectionLife {
   async run(): Promise<RefusalReason | undefined> {
     const { signal } = this.#abort;
     void this.downstream.closed.then(() => {
-      if (!this.#relaying) this.cut('the consumer went away');
+      if (this.#stage !== 'relaying') this.cut('the consumer went away');
     });
     try {
       const reason = await this.#admitted(signal);
-      if (reason !== undefined) this.downstream.reset();
+      if (reason !== undefined) {
+        this.downstream.reset();
+        this.#decide(reason);
+      }
       return reason;
     } catch (error) {
       this.downstream.reset();
@@ -116,9 +137,12 @@ export class ConnectionLife {
   async #dialAndRelay(signal: AbortSignal): Promise<RefusalReason | undefined> {
     const pool = await this.#findPool(signal);
     if (typeof pool === 'string') return pool;
+    this.#stage = 'dialling';
     const source = this.downstream.peer.address;
     const outcome = await dialEndpoint(this.#dependencies, () => this.#newest(pool), { source, signal });
+    this.#attempts = outcome.attempts;
     if (outcome.kind === 'refused') return outcome.reason;
+    this.#decide(undefined);
     await this.#relay(outcome.dialled, this.#newest(pool), signal);
     return undefined;
   }
@@ -126,17 +150,29 @@ export class ConnectionLife {
   async #relay({ connection, pick }: Dialled, pool: KnownPool, signal: AbortSignal): Promise<void> {
     const { endpointDrain, metrics, relay } = this.#dependencies;
     const { halfCloseTimeoutMs } = this.#limits;
-    this.#relaying = true;
+    this.#stage = 'relaying';
     const leave = endpointDrain.enter(pool, endpointKey(pick.endpoint), () => {
       this.cut('its endpoint was removed, and the drain is over');
     });
     try {
       const ended = await relay(this.downstream, connection, { halfCloseTimeoutMs, signal });
-      metrics.connectionEnded(ended.end, ended);
+      const durationMs = this.#dependencies.clock.monotonicMs() - this.startedAtMs;
+      metrics.connectionEnded(ended.end, ended, { service: pool.key.service, durationMs });
     } finally {
       leave();
       pick.release();
     }
+  }
+
+  #decide(refused: RefusalReason | undefined): void {
+    this.#dependencies.decisions.add({
+      atMs: this.#dependencies.clock.wallMs(),
+      source: this.downstream.peer.address,
+      port: this.destination?.port,
+      service: this.#route?.binding.descriptor.service,
+      attempts: this.#attempts,
+      refused,
+    });
   }
 
   /** The known pool of this connection, or why there is none. */

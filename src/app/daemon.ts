@@ -1,10 +1,9 @@
 import { RoutingTable } from '../domain/routing-table.ts';
-import { diff } from '../domain/change.ts';
 import { formatProblem } from '../domain/result.ts';
-import { sameBinding } from '../domain/binding.ts';
 import { BACKOFF_DEFAULT, backoffMs } from '../ports/backoff.ts';
 import { computeBindings } from './compute-bindings.ts';
 import { ConsumerSet } from './consumer-set.ts';
+import { reportBindings } from './report-bindings.ts';
 import { computeRoutes, neededPools } from './routing.ts';
 import { Runner } from './runner.ts';
 import { ServiceSet } from './service-set.ts';
@@ -68,7 +67,8 @@ export class Daemon {
   #bindings: ReadonlyMap<BindingId, Binding> = new Map();
   /** What the capture keeper was told last. */
   #captured: ReadonlyMap<BindingId, Binding> | undefined;
-  #saidProblems: ReadonlySet<string> = new Set();
+  #problems: readonly Problem[] = [];
+  readonly #listeners = new Set<() => void>();
   #table = new RoutingTable(0, new Map());
 
   constructor(dependencies: DaemonDependencies, options: DaemonOptions) {
@@ -100,7 +100,34 @@ export class Daemon {
     return this.#services;
   }
 
-  /** What the providers told, for checkers. */
+  /** What is wrong with what consumers want, for people. */
+  get problems(): readonly Problem[] {
+    return this.#problems;
+  }
+
+  /** What has not answered yet, in words; empty when everything that is needed is known. */
+  get waitingFor(): readonly string[] {
+    const providers = [...this.#unanswered].map((name) => `${name} has not told who wants what`);
+    const needed = new Set(
+      this.#services.pools.flatMap(({ key, snapshot }) => {
+        return snapshot.state === 'unknown' ? [key.service] : [];
+      }),
+    );
+    return [...providers, ...[...needed].map((service) => `nothing is known of service ${service}`)];
+  }
+
+  /** Calls back after each sync until released. */
+  onSync(callback: () => void): () => void {
+    const listener = (): void => {
+      callback();
+    };
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  /** What the providers told, for people and checkers. */
   get consumers(): ConsumerSet {
     return this.#consumers;
   }
@@ -216,6 +243,7 @@ export class Daemon {
   /** Everything anew from what is known; the only writer of the table. */
   async #sync(): Promise<void> {
     const { maxBindings, defaults } = this.#options;
+    const { clock, metrics, proxier } = this.#dependencies;
     const { revision } = this.#consumers;
     if (this.#consumersRevision !== revision) {
       const { bindings, problems, overLimit } = computeBindings(this.#consumers.consumers, { maxBindings });
@@ -228,8 +256,11 @@ export class Daemon {
     }
     const snapshotOf = this.#services.snapshotOf.bind(this.#services);
     this.#table = computeRoutes(this.#table.version + 1, this.#bindings, snapshotOf, defaults);
-    await this.#dependencies.proxier.sync(this.#table);
+    const startedAtMs = clock.monotonicMs();
+    await proxier.sync(this.#table);
+    metrics.synced(clock.monotonicMs() - startedAtMs);
     this.#tellCapture();
+    for (const listener of this.#listeners) listener();
     if (this.#isFailing) this.#dependencies.log.info('the proxier takes the routes again');
     this.#isFailing = false;
   }
@@ -252,22 +283,9 @@ export class Daemon {
 
   #report(bindings: ReadonlyMap<BindingId, Binding>, problems: readonly Problem[]): void {
     const { log } = this.#dependencies;
-    for (const change of diff(this.#bindings, bindings, sameBinding)) {
-      if (change.kind === 'remove') {
-        const old = this.#bindings.get(change.id);
-        if (old !== undefined) log.info(`unbound ${inWords(old)}`);
-      } else {
-        const verb = this.#bindings.has(change.value.id) ? 'rebound' : 'bound';
-        log.info(`${verb} ${inWords(change.value)}`, { place: change.value.place });
-      }
-    }
-    const lines = new Set(problems.map(formatProblem));
-    for (const line of lines) if (!this.#saidProblems.has(line)) log.warn(line);
-    this.#saidProblems = lines;
+    reportBindings(log, this.#bindings, bindings);
+    const said = new Set(this.#problems.map(formatProblem));
+    for (const line of new Set(problems.map(formatProblem))) if (!said.has(line)) log.warn(line);
+    this.#problems = problems;
   }
-}
-
-function inWords(binding: Binding): string {
-  const who = binding.address === '*' ? 'any consumer' : `${binding.consumerName} (${binding.address})`;
-  return `${who}: port ${binding.port}/${binding.protocol} → ${binding.descriptor.service}`;
 }

@@ -1,4 +1,3 @@
-import { formatSocketAddress } from '../domain/address.ts';
 import { endpointKey } from '../domain/endpoint.ts';
 import { DialError } from '../ports/dialer.ts';
 import type { IpAddress } from '../domain/address.ts';
@@ -8,6 +7,7 @@ import type { Connection } from '../ports/connection.ts';
 import type { Dialer } from '../ports/dialer.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
+import type { Attempt } from './decision-ring.ts';
 
 /** Time limits of the attempts of one connection [C5]: a little for the first, more for the last. */
 const ATTEMPT_TIMEOUTS_MS = [2_000, 4_000, 8_000] as const;
@@ -25,9 +25,10 @@ export interface Dialled {
 export type KnownPool = PoolSnapshot & { readonly state: 'known' };
 
 /** How dialling went. */
-export type DialOutcome =
+export type DialOutcome = { readonly attempts: readonly Attempt[] } & (
   | { readonly kind: 'dialled'; readonly dialled: Dialled }
-  | { readonly kind: 'refused'; readonly reason: 'no endpoint' | 'all dials failed' };
+  | { readonly kind: 'refused'; readonly reason: 'no endpoint' | 'all dials failed' }
+);
 
 /** What dialling works with. */
 export interface DialDependencies {
@@ -56,6 +57,7 @@ export async function dialEndpoint(
   const { source, signal } = options;
   const timeouts = hasOneChoice(poolNow()) ? [ONLY_ATTEMPT_TIMEOUT_MS] : ATTEMPT_TIMEOUTS_MS;
   const tried = new Set<string>();
+  const attempts: Attempt[] = [];
   poolNow().feedback.attempted();
   for (const timeoutMs of timeouts) {
     const pool = poolNow();
@@ -65,23 +67,26 @@ export async function dialEndpoint(
       pick.release();
       break;
     }
-    tried.add(endpointKey(pick.endpoint));
+    const key = endpointKey(pick.endpoint);
+    tried.add(key);
     const startedAtMs = clock.monotonicMs();
     try {
       const connection = await dialer.dial(pick.endpoint, { timeoutMs, signal });
       const elapsedMs = clock.monotonicMs() - startedAtMs;
       pool.feedback.dialled(pick.endpoint, elapsedMs);
-      metrics.dialSucceeded(elapsedMs);
-      return { kind: 'dialled', dialled: { connection, pick } };
+      metrics.dialSucceeded(elapsedMs, pool.key.service);
+      attempts.push({ endpoint: key, tookMs: elapsedMs, error: undefined });
+      return { kind: 'dialled', dialled: { connection, pick }, attempts };
     } catch (error) {
       pick.release();
       if (!(error instanceof DialError)) throw error;
       pool.feedback.failed(pick.endpoint);
-      metrics.dialFailed();
-      log.debug(`endpoint ${formatSocketAddress(pick.endpoint)} of ${pool.key.service}: ${error.message}`);
+      metrics.dialFailed(pool.key.service);
+      attempts.push({ endpoint: key, tookMs: clock.monotonicMs() - startedAtMs, error: error.message });
+      log.debug(`endpoint ${key} of ${pool.key.service}: ${error.message}`);
     }
   }
-  return { kind: 'refused', reason: tried.size === 0 ? 'no endpoint' : 'all dials failed' };
+  return { kind: 'refused', reason: tried.size === 0 ? 'no endpoint' : 'all dials failed', attempts };
 }
 
 /** Whether a single endpoint may be picked; looks no further than the second. */

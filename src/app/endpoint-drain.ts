@@ -40,6 +40,11 @@ export class EndpointDrain {
     return size;
   }
 
+  /** The count of connections of a pool to an endpoint. */
+  openTo(pool: PoolId, key: string): number {
+    return this.#pools.get(pool)?.byEndpoint.get(key)?.cuts.size ?? 0;
+  }
+
   /**
    * A connection to an endpoint begins.
    *
@@ -94,6 +99,11 @@ export class EndpointDrain {
   }
 }
 
+/** The endpoints that are there, by key; one that an operator drains is as good as gone. */
 function keysOf(pool: PoolSnapshot & { readonly state: 'known' }): ReadonlySet<string> {
-  return new Set(pool.endpoints.map(endpointKey));
+  const keys = new Set(pool.endpoints.map(endpointKey));
+  for (const [key, state] of pool.states) {
+    if (state.kind === 'draining' && state.by === 'operator') keys.delete(key);
+  }
+  return keys;
 }

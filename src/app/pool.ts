@@ -1,7 +1,7 @@
 import { Ejection, EJECTION_DEFAULT } from '../balancers/ejection.ts';
 import { createBalancer } from '../balancers/policies.ts';
 import { RetryBudget } from '../balancers/retry-budget.ts';
-import { nextStepAtMs, SLOW_START_STEPS, slowStartSteps, withSlowStart } from '../balancers/slow-start.ts';
+import { Newcomers, withSlowStart } from '../balancers/slow-start.ts';
 import { formatSocketAddress } from '../domain/address.ts';
 import { endpointKey, sameEndpoints } from '../domain/endpoint.ts';
 import { sameState } from '../domain/endpoint-state.ts';
@@ -9,7 +9,6 @@ import { PoolChecks } from './pool-checks.ts';
 import { chooseEndpoints, hasTags } from './pool-endpoints.ts';
 import type { Balancer } from '../balancers/balancer.ts';
 import type { EjectionLimits } from '../balancers/ejection.ts';
-import type { SlowStart } from '../balancers/slow-start.ts';
 import type { Endpoint } from '../domain/endpoint.ts';
 import type { EndpointState } from '../domain/endpoint-state.ts';
 import type { PoolKey } from '../domain/pool-key.ts';
@@ -59,8 +58,9 @@ export class Pool {
   readonly #budget = new RetryBudget();
   readonly #checks: PoolChecks;
   readonly #feedback: DialFeedback;
-  /** When each endpoint that has not its full share yet came, by key. */
-  readonly #newcomers = new Map<string, SlowStart>();
+  readonly #newcomers: Newcomers;
+  /** What an operator decided, by key. */
+  readonly #sidelines = new Map<string, EndpointState>();
   #endpoints: readonly Endpoint[] | undefined;
   #eligible: readonly Endpoint[] = [];
   #snapshot: PoolSnapshot;
@@ -79,6 +79,7 @@ export class Pool {
     const random = dependencies.random.fork(`pool ${key.id}`);
     this.#balancer = createBalancer(key.balance, { clock: dependencies.clock, random });
     this.#ejection = new Ejection(options.ejection);
+    this.#newcomers = new Newcomers(options.slowStartMs);
     this.#checks = new PoolChecks(dependencies.checks, key.check, () => {
       this.#refresh();
     });
@@ -115,6 +116,23 @@ export class Pool {
     return true;
   }
 
+  /**
+   * Leaves an endpoint alone until it is readmitted or removed: an operator's decision.
+   *
+   * @returns Whether the pool has it.
+   */
+  sideline(key: string, how: 'eject' | 'drain'): boolean {
+    const state: EndpointState =
+      how === 'drain' ? { kind: 'draining', by: 'operator' } : { kind: 'ejected', by: 'operator' };
+    return this.#decide(key, state);
+  }
+
+  /** Takes an endpoint back that was sidelined or ejected for its dials; tells whether the pool has it. */
+  readmit(key: string): boolean {
+    this.#ejection.forget(key);
+    return this.#decide(key, undefined);
+  }
+
   /** Ends its checks and its timer; the last snapshot stays good for connections under way. */
   close(): void {
     this.#cancelTimer();
@@ -122,15 +140,19 @@ export class Pool {
     this.#endpoints = undefined;
   }
 
-  /** Notes who is new, unless nobody was known before: then all are, and nobody is spared. */
   #welcome(chosen: readonly Endpoint[]): void {
-    const windowMs = this.#options.slowStartMs;
-    const known = new Set(this.#endpoints?.map(endpointKey));
     const keys = new Set(chosen.map(endpointKey));
-    for (const key of this.#newcomers.keys()) if (!keys.has(key)) this.#newcomers.delete(key);
-    if (windowMs === 0 || known.size === 0) return;
-    const startedAtMs = this.#dependencies.clock.monotonicMs();
-    for (const key of keys) if (!known.has(key)) this.#newcomers.set(key, { startedAtMs, windowMs });
+    for (const key of this.#sidelines.keys()) if (!keys.has(key)) this.#sidelines.delete(key);
+    const known = new Set(this.#endpoints?.map(endpointKey));
+    this.#newcomers.welcome(keys, known, this.#dependencies.clock.monotonicMs());
+  }
+
+  #decide(key: string, state: EndpointState | undefined): boolean {
+    if (this.#endpoints?.some((endpoint) => endpointKey(endpoint) === key) !== true) return false;
+    if (state === undefined) this.#sidelines.delete(key);
+    else this.#sidelines.set(key, state);
+    this.#refresh();
+    return true;
   }
 
   /** Something other than the set may have changed: time, checks, what dials showed. */
@@ -148,7 +170,9 @@ export class Pool {
     const weighted = endpoints.filter(({ weight }) => weight > 0);
     const ready = weighted.filter((endpoint) => !states.has(endpointKey(endpoint)));
     const panics = ready.length < weighted.length * this.#options.panicThreshold;
-    const eligible = withSlowStart(panics ? weighted : ready, (endpoint) => this.#stepsOf(endpoint, nowMs));
+    const eligible = withSlowStart(panics ? weighted : ready, (endpoint) =>
+      this.#newcomers.stepsOf(endpointKey(endpoint), nowMs),
+    );
     this.#schedule(nowMs);
     if (this.#isPublished({ endpoints, states, panics, eligible })) return false;
     this.#tellPanic(panics, ready.length, weighted.length);
@@ -193,27 +217,19 @@ export class Pool {
       const key = endpointKey(endpoint);
       const untilMs = ejected.get(key);
       const ailment = this.#checks.ailmentOf(endpoint);
-      if (endpoint.weight === 0) states.set(key, { kind: 'draining' });
+      const sidelined = this.#sidelines.get(key);
+      if (sidelined !== undefined) states.set(key, sidelined);
+      else if (endpoint.weight === 0) states.set(key, { kind: 'draining', by: 'weight' });
       else if (ailment !== undefined) states.set(key, { kind: 'ejected', by: 'check', reason: ailment });
       else if (untilMs !== undefined) states.set(key, { kind: 'ejected', by: 'dials', untilMs });
     }
     return states;
   }
 
-  #stepsOf(endpoint: Endpoint, nowMs: number): number {
-    const slowStart = this.#newcomers.get(endpointKey(endpoint));
-    return slowStart === undefined ? SLOW_START_STEPS : slowStartSteps(slowStart, nowMs);
-  }
-
   /** One timer for whatever changes by itself next. */
   #schedule(nowMs: number): void {
     this.#cancelTimer();
-    let nextMs = Math.min(Infinity, ...this.#ejection.ejected.values());
-    for (const [key, slowStart] of this.#newcomers) {
-      const atMs = nextStepAtMs(slowStart, nowMs);
-      if (atMs === undefined) this.#newcomers.delete(key);
-      else nextMs = Math.min(nextMs, atMs);
-    }
+    const nextMs = Math.min(this.#newcomers.nextStepAtMs(nowMs), ...this.#ejection.ejected.values());
     if (nextMs === Infinity) return;
     this.#cancelTimer = this.#dependencies.clock.schedule(Math.max(0, nextMs - nowMs), () => {
       this.#refresh();
@@ -249,7 +265,7 @@ export class Pool {
   /** How many of those with a weight are not ready for another reason than their dials. */
   #sidelined(): number {
     const states = this.#snapshot.state === 'known' ? [...this.#snapshot.states.values()] : [];
-    return states.filter((state) => state.kind === 'ejected' && state.by === 'check').length;
+    return states.filter((state) => state.kind === 'ejected' && state.by !== 'dials').length;
   }
 
   #tellEjected(endpoint: Endpoint, lastsMs: number): void {
@@ -257,7 +273,7 @@ export class Pool {
     const { failures } = this.#options.ejection;
     const at = `endpoint ${formatSocketAddress(endpoint)} of ${this.key.service}`;
     log.warn(`${at} is ejected for ${lastsMs / 1_000} s: ${failures} dials in a row failed`);
-    metrics.endpointEjected();
+    metrics.endpointEjected(this.key.service);
     this.#refresh();
   }
 

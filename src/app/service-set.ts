@@ -94,6 +94,16 @@ export class ServiceSet {
     return [...this.#watched.values()].map((watched) => watched.watch);
   }
 
+  /** Each watch with the name of its discovery, for people. */
+  get sources(): readonly { readonly discovery: string; readonly watch: ServiceWatch }[] {
+    return [...this.#watched.values()];
+  }
+
+  /** The pools somebody needs, for people. */
+  get pools(): readonly Pool[] {
+    return [...this.#pools.values()].map(({ pool }) => pool);
+  }
+
   /** The snapshot of a pool, or undefined if nobody needs it. */
   snapshotOf(id: PoolId): PoolSnapshot | undefined {
     return this.#pools.get(id)?.pool.snapshot;

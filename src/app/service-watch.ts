@@ -44,6 +44,9 @@ export class ServiceWatch {
   readonly #suspected = new Map<EndpointId, () => void>();
   #endpoints: ReadonlyMap<EndpointId, ToldEndpoint> | undefined;
   #status: SourceStatus = 'pending';
+  #outage: string | undefined;
+  #revision: string | undefined;
+  #answeredAtMs: number | undefined;
 
   /**
    * @param onChange - Called after `endpoints` or `status` changed; only marks work.
@@ -65,6 +68,21 @@ export class ServiceWatch {
 
   get status(): SourceStatus {
     return this.#status;
+  }
+
+  /** Why the source does not answer; undefined while it does. */
+  get outage(): string | undefined {
+    return this.#outage;
+  }
+
+  /** Where in the source's history its last answer stands; undefined before the first. */
+  get revision(): string | undefined {
+    return this.#revision;
+  }
+
+  /** When it answered last, on the monotonic clock; undefined before the first answer. */
+  get answeredAtMs(): number | undefined {
+    return this.#answeredAtMs;
   }
 
   /** The count of endpoints kept although an answer lacked them. */
@@ -92,7 +110,7 @@ export class ServiceWatch {
       case 'changes':
         this.#reportProblems(item.problems);
         this.#apply(item.changes, item.revision);
-        this.#setStatus('answering');
+        this.#answered(item.revision);
         break;
       case 'unreachable':
       case 'forbidden':
@@ -100,6 +118,7 @@ export class ServiceWatch {
         this.#recall('cannot tell');
         this.#reportOutage(item.kind, item.reason);
         this.#setStatus(item.kind);
+        this.#outage = item.reason;
         break;
     }
     this.#remember();
@@ -117,7 +136,7 @@ export class ServiceWatch {
       else believed.push(change);
     }
     const first = this.#endpoints === undefined;
-    this.#setStatus('answering');
+    this.#answered(item.revision);
     if (first) this.#learn(next, item.revision);
     else this.#apply(believed, item.revision);
   }
@@ -207,6 +226,13 @@ export class ServiceWatch {
   #trust(id: EndpointId): void {
     this.#suspected.get(id)?.();
     this.#suspected.delete(id);
+  }
+
+  #answered(revision: string): void {
+    this.#setStatus('answering');
+    this.#outage = undefined;
+    this.#revision = revision;
+    this.#answeredAtMs = this.#dependencies.clock.monotonicMs();
   }
 
   #setStatus(status: SourceStatus): void {

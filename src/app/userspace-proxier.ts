@@ -2,11 +2,14 @@ import { RoutingTable } from '../domain/routing-table.ts';
 import { BindingLimit } from './binding-limit.ts';
 import { ConnectionLife } from './connection-life.ts';
 import { ConnectionLimit } from './connection-limit.ts';
+import { DecisionRing } from './decision-ring.ts';
 import { EndpointDrain } from './endpoint-drain.ts';
 import { ListenerSet } from './listener-set.ts';
 import { outwardDialer } from './outward-dialer.ts';
 import { RefusalLog } from './refusal-log.ts';
 import type { SocketAddress } from '../domain/address.ts';
+import type { BindingId } from '../domain/binding.ts';
+import type { PoolId } from '../domain/pool-key.ts';
 import type { AcceptedConnection } from '../ports/connection.ts';
 import type { Listener } from '../ports/listener.ts';
 import type { RefusalReason } from '../ports/metrics.ts';
@@ -39,11 +42,14 @@ export interface UserspaceOptions extends LifeLimits {
  * from and where it meant to go, and lives its life.
  */
 export class UserspaceProxier implements Proxier {
+  /** What was decided for the last connections, for people. */
+  readonly decisions = new DecisionRing();
   readonly #dependencies: UserspaceDependencies;
   readonly #options: UserspaceOptions;
   readonly #listeners: ListenerSet;
   readonly #refusals: RefusalLog;
   readonly #limit: ConnectionLimit;
+  readonly #bindingLimit: BindingLimit;
   readonly #endpointDrain: EndpointDrain;
   readonly #lives = new Set<ConnectionLife>();
   readonly #waiting = new Set<() => void>();
@@ -57,9 +63,11 @@ export class UserspaceProxier implements Proxier {
     this.#refusals = new RefusalLog(dependencies);
     this.#limit = new ConnectionLimit(dependencies, options.maxConnections);
     this.#endpointDrain = new EndpointDrain(dependencies, { drainMs: options.endpointDrainMs });
+    this.#bindingLimit = new BindingLimit(options.maxConnectionsPerBinding);
     this.#lifeDependencies = {
       ...dependencies,
-      bindingLimit: new BindingLimit(options.maxConnectionsPerBinding),
+      bindingLimit: this.#bindingLimit,
+      decisions: this.decisions,
       endpointDrain: this.#endpointDrain,
       dialer: outwardDialer(dependencies, (at) => this.#listeners.has(at)),
       table: () => this.#table,
@@ -73,6 +81,21 @@ export class UserspaceProxier implements Proxier {
   /** The count of open connections, waiting and dialling ones included. */
   get openConnections(): number {
     return this.#lives.size;
+  }
+
+  /** The open connections, oldest first, for people. */
+  get connections(): Iterable<ConnectionLife> {
+    return this.#lives;
+  }
+
+  /** The count of open connections of a binding, waiting and dialling ones included. */
+  openOf(binding: BindingId): number {
+    return this.#bindingLimit.openOf(binding);
+  }
+
+  /** The count of connections of a pool that are relayed to an endpoint. */
+  openTo(pool: PoolId, key: string): number {
+    return this.#endpointDrain.openTo(pool, key);
   }
 
   /**
@@ -180,7 +203,7 @@ export class UserspaceProxier implements Proxier {
 
   #refuse(life: ConnectionLife, reason: RefusalReason): void {
     const { destination, route } = life;
-    this.#dependencies.metrics.connectionRefused(reason);
+    this.#dependencies.metrics.connectionRefused(reason, route?.binding.descriptor.service);
     this.#refusals.say({ source: life.downstream.peer.address, destination, reason, route });
   }
 }

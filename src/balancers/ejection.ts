@@ -96,6 +96,11 @@ export class Ejection {
     if (record.ejections === 0) this.#records.delete(key);
   }
 
+  /** Forgets what is remembered of an endpoint, its ejection too. */
+  forget(key: string): void {
+    this.#records.delete(key);
+  }
+
   /**
    * Readmits those whose time has come.
    *

@@ -1,7 +1,7 @@
 import type { Endpoint } from '../domain/endpoint.ts';
 
 /** Into how many equal steps the time of a slow start is divided; each lays out the turn anew. */
-export const SLOW_START_STEPS = 10;
+const SLOW_START_STEPS = 10;
 
 /** When a newcomer came, and the time it takes to its full share; milliseconds. */
 export interface SlowStart {
@@ -34,6 +34,47 @@ export function nextStepAtMs(slowStart: SlowStart, nowMs: number): number | unde
   const steps = slowStartSteps(slowStart, nowMs);
   if (steps === SLOW_START_STEPS) return undefined;
   return slowStart.startedAtMs + (steps / SLOW_START_STEPS) * slowStart.windowMs;
+}
+
+/** The newcomers of one pool, each until it has its full share. */
+export class Newcomers {
+  readonly #windowMs: number;
+  readonly #starts = new Map<string, SlowStart>();
+
+  /** @param windowMs - How long a newcomer takes to its full share; 0 gives it at once. */
+  constructor(windowMs: number) {
+    this.#windowMs = windowMs;
+  }
+
+  /**
+   * Notes who is new, unless nobody was known before: then all are, and nobody is spared.
+   *
+   * @param keys - The endpoints that are there now; who left is forgotten.
+   * @param known - Those that were there before.
+   */
+  welcome(keys: ReadonlySet<string>, known: ReadonlySet<string>, nowMs: number): void {
+    for (const key of this.#starts.keys()) if (!keys.has(key)) this.#starts.delete(key);
+    if (this.#windowMs === 0 || known.size === 0) return;
+    const start = { startedAtMs: nowMs, windowMs: this.#windowMs };
+    for (const key of keys) if (!known.has(key)) this.#starts.set(key, start);
+  }
+
+  /** The tenths of its weight that an endpoint has. */
+  stepsOf(key: string, nowMs: number): number {
+    const start = this.#starts.get(key);
+    return start === undefined ? SLOW_START_STEPS : slowStartSteps(start, nowMs);
+  }
+
+  /** When somebody's share grows next; Infinity when nobody's does. Forgets who has its full share. */
+  nextStepAtMs(nowMs: number): number {
+    let nextMs = Infinity;
+    for (const [key, start] of this.#starts) {
+      const atMs = nextStepAtMs(start, nowMs);
+      if (atMs === undefined) this.#starts.delete(key);
+      else nextMs = Math.min(nextMs, atMs);
+    }
+    return nextMs;
+  }
 }
 
 /**

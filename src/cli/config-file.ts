@@ -2,7 +2,7 @@ import { LineCounter, isMap, isScalar, isSeq, parseDocument } from 'yaml';
 import { OPTION_ROWS, findOption } from './options.ts';
 import { suggestion } from './nearest-name.ts';
 import { printable } from '../domain/printable.ts';
-import type { OptionRow } from './options.ts';
+import type { OptionRow } from './option-row.ts';
 import type { Problem } from '../domain/result.ts';
 
 /** The longest config file, in characters; a real one has less than a thousand. */

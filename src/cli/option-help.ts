@@ -1,7 +1,7 @@
 import { Help } from 'commander';
 import { formatDuration, parseDuration } from './duration.ts';
 import { OPTION_ROWS } from './options.ts';
-import type { OptionGroup, OptionRow } from './options.ts';
+import type { OptionGroup, OptionRow } from './option-row.ts';
 
 /** The narrowest terminal anybody still has. */
 export const HELP_COLUMNS = 80;

@@ -5,7 +5,7 @@ import { OPTION_ROWS, environmentNames, findOption } from './options.ts';
 import { printable } from '../domain/printable.ts';
 import type { Problem } from '../domain/result.ts';
 import type { ConfigValues } from './config-file.ts';
-import type { OptionRow } from './options.ts';
+import type { OptionRow } from './option-row.ts';
 
 /** Everything an option can come from, as text. */
 export interface OptionSources {
@@ -61,6 +61,15 @@ export class OptionReader {
   /** Adds what is wrong with options that are right one by one. */
   report(problem: Problem): void {
     this.#problems.push(problem);
+  }
+
+  /** Reports every flag that was given and is not one of those a command has. */
+  refuseFlagsBut(options: readonly OptionRow<unknown>[], command: string): void {
+    const names = options.map(({ name }) => name);
+    for (const name of this.#flags.keys()) {
+      if (names.includes(name)) continue;
+      this.#problems.push({ place: `option --${name}`, message: `not an option of ${command}` });
+    }
   }
 
   /**

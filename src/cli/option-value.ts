@@ -39,6 +39,37 @@ export interface ListenAddress {
   readonly offset: number;
 }
 
+/** Where the admin API listens over TCP. */
+export interface AdminListen {
+  readonly address: IpAddress;
+  readonly port: Port;
+}
+
+/** A path, or `off` for none. */
+export function pathOrOff(): ValueKind<string | undefined> {
+  return {
+    arity: 'required',
+    metavar: 'PATH',
+    read: (written) => (written === 'off' ? right(undefined) : right(written)),
+  };
+}
+
+/** `ADDRESS:PORT` (an IPv6 address in brackets), or `off` for none. */
+export function addressAndPortOrOff(): ValueKind<AdminListen | undefined> {
+  return {
+    arity: 'required',
+    metavar: 'ADDR:PORT',
+    read(written) {
+      if (written === 'off') return right(undefined);
+      const colon = written.lastIndexOf(':');
+      const address = parseIpAddress(written.slice(0, Math.max(0, colon)).replace(/^\[(.*)\]$/, '$1'));
+      const port = parsePort(written.slice(colon + 1));
+      if (address !== undefined && port !== undefined) return right({ address, port });
+      return wrong(written, 'not ADDRESS:PORT, such as 127.0.0.1:9998, nor off');
+    },
+  };
+}
+
 /** Any text. */
 export function text(metavar: string): ValueKind<string> {
   return { arity: 'required', metavar, read: (written) => ({ ok: true, value: written }) };

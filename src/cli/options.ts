@@ -1,13 +1,16 @@
 import { BALANCES } from '../domain/balance.ts';
 import { parseDiscoveryUrl } from './discovery-url.ts';
 import { parseDockerHost } from './docker-host.ts';
+import { row } from './option-row.ts';
 import {
+  addressAndPortOrOff,
   choice,
   consumerAddress,
   dialledAddress,
   duration,
   integer,
   listenAddress,
+  pathOrOff,
   pattern,
   portNumber,
   text,
@@ -15,6 +18,7 @@ import {
 } from './option-value.ts';
 import type { DiscoveryUrl } from './discovery-url.ts';
 import type { DockerHost } from './docker-host.ts';
+import type { OptionRow } from './option-row.ts';
 import type { ValueKind } from './option-value.ts';
 
 const SECOND_MS = 1_000;
@@ -22,37 +26,23 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
-/** One option: the only place that knows its name, values, default and help. */
-export interface OptionRow<T> {
-  /** As in `--name`, in EMBASSY_NAME and as a key of the config file. */
-  readonly name: string;
-  /** Further names on the command line and in the config file. */
-  readonly aliases: readonly string[];
-  readonly kind: ValueKind<T>;
-  /** Whether each of several values counts; otherwise the last one does, as in Go. */
-  readonly repeatable: boolean;
-  /** As it would be written; empty when there is none. */
-  readonly defaults: readonly string[];
-  /** Variables besides EMBASSY_<NAME>, which goes first. */
-  readonly environment: readonly string[];
-  readonly group: OptionGroup;
-  /** One line, without a full stop. */
-  readonly help: string;
-}
+/** Commands that ask a running daemon. */
+export const ASKING_COMMANDS = [
+  'status',
+  'bindings',
+  'services',
+  'endpoints',
+  'connections',
+  'explain',
+  'events',
+  'top',
+  'wait',
+] as const;
 
-/** The headings of help, in order. */
-export type OptionGroup =
-  | 'Bindings'
-  | 'Discovery'
-  | 'Capture (one of; none leaves the rules to you)'
-  | 'Addresses'
-  | 'Connections'
-  | 'Endpoints that fail, and new ones'
-  | 'Running'
-  | 'Accepted for the original, without effect';
+export type AskingCommand = (typeof ASKING_COMMANDS)[number];
 
 /** The commands; the first is meant when none is given. */
-export const COMMANDS = ['run', 'check', 'cleanup'] as const;
+export const COMMANDS = ['run', 'check', 'cleanup', ...ASKING_COMMANDS] as const;
 
 export type Command = (typeof COMMANDS)[number];
 
@@ -68,6 +58,7 @@ const ADDRESSES = 'Addresses';
 const CONNECTIONS = 'Connections';
 const ENDPOINTS = 'Endpoints that fail, and new ones';
 const RUNNING = 'Running';
+const ADMIN = 'Seeing into a running daemon';
 const ACCEPTED = 'Accepted for the original, without effect';
 
 /** Three to a line, as help has room. */
@@ -228,6 +219,23 @@ export const OPTIONS = {
     defaults: ['auto'],
     help: 'pretty, json, or by the terminal',
   }),
+  adminSocket: row('admin-socket', pathOrOff(), ADMIN, {
+    defaults: ['/run/embassy.sock'],
+    help: 'the unix socket of the admin API, or off',
+  }),
+  adminListen: row('admin-listen', addressAndPortOrOff(), ADMIN, {
+    defaults: ['127.0.0.1:9998'],
+    help: 'its TCP address, or off; off with --redirect',
+  }),
+  adminTokenFile: row('admin-token-file', text('PATH'), ADMIN, {
+    help: 'what a request over TCP must bring to change\nanything, or to come from elsewhere',
+  }),
+  json: row('json', toggle(), ADMIN, { help: 'answers of status, explain, … as JSON' }),
+  watch: row('watch', toggle(), ADMIN, { help: 'the answer again after each change' }),
+  timeout: row('timeout', duration({ minMs: 0, maxMs: DAY_MS }), ADMIN, {
+    defaults: ['30'],
+    help: 'how long wait waits',
+  }),
   marathonPort: row('marathon-port', portNumber(), ACCEPTED, {
     defaults: ['10001'],
     help: 'where Marathon calls back',
@@ -246,13 +254,4 @@ export function findOption(name: string): OptionRow<unknown> | undefined {
 /** The variables of an option; the first that is set and not empty counts. Pure. */
 export function environmentNames(option: OptionRow<unknown>): readonly string[] {
   return [`EMBASSY_${option.name.toUpperCase().replaceAll('-', '_')}`, ...option.environment];
-}
-
-function row<T>(
-  name: string,
-  kind: ValueKind<T>,
-  group: OptionGroup,
-  rest: Pick<OptionRow<T>, 'help'> & Partial<OptionRow<T>>,
-): OptionRow<T> {
-  return { name, aliases: [], kind, repeatable: false, defaults: [], environment: [], group, ...rest };
 }

@@ -2,13 +2,15 @@ import { Command as CommanderCommand, CommanderError } from 'commander';
 import { formatProblem } from '../domain/result.ts';
 import { suggestion } from './nearest-name.ts';
 import { normaliseArguments } from './normalise-arguments.ts';
-import { COMMANDS, OPTIONS } from './options.ts';
+import { ASKING_COMMANDS, COMMANDS, OPTIONS } from './options.ts';
+import { OPERANDS, resolveAsking } from './asking/resolve-asking.ts';
 import { HELP_COLUMNS, formatOptionHelp } from './option-help.ts';
 import { printable } from '../domain/printable.ts';
 import { configPath, resolveLogOptions, resolveOptions } from './resolve-options.ts';
 import type { Problem, Result } from '../domain/result.ts';
 import type { OptionSources } from './option-reader.ts';
-import type { Command } from './options.ts';
+import type { Asking } from './asking/resolve-asking.ts';
+import type { AskingCommand, Command } from './options.ts';
 import type { LogOptions, Options } from './resolve-options.ts';
 
 /** The command line or the configuration is wrong; nothing was started. */
@@ -18,9 +20,31 @@ const SUMMARIES: Readonly<Record<Command, string>> = {
   run: 'serve until told to stop (the default)',
   check: 'say what would be bound, and to which endpoints; change nothing',
   cleanup: 'remove the rules that a crash left behind',
+  status: 'a running daemon at a glance',
+  bindings: 'who is bound to what, and how it fares',
+  services: 'what discovery knows of each service',
+  endpoints: 'every endpoint with its state',
+  connections: 'the open connections',
+  explain: 'why a connection goes where it goes, or why not',
+  events: 'what happened lately',
+  top: 'services by their open connections, until told to stop',
+  wait: 'wait until a port of a container has a ready endpoint',
 };
 
 const TAKES_OPTIONS_OF_RUN = "\nTakes the options of run: 'embassy help run'.";
+
+const ASKS_A_DAEMON = `
+Asks the daemon that runs on this host: over its unix socket, else at
+127.0.0.1:9998. Exit status 0 is a yes, 1 a no or no answer.
+
+Options:
+  --json                   the answer as JSON
+  --watch                  the answer again after each change
+  --timeout TIME           how long wait waits (30s)
+  --admin-socket PATH      where it is asked (/run/embassy.sock)
+  --admin-listen ADDR:PORT where it is asked instead, over TCP
+  --admin-token-file PATH  the token it wants over TCP, if any
+`;
 
 const EXAMPLES = `
 Examples:
@@ -34,6 +58,9 @@ Examples:
 
   # What would be bound, and to which endpoints
   $ embassy check -discovery=etcd://127.0.0.1:2379 --dnat
+
+  # Why does web-1 not reach port 6379?
+  $ embassy explain web-1 6379
 
   # Remove the rules that a crash left behind
   $ embassy cleanup
@@ -61,6 +88,7 @@ export type Invocation =
   | { readonly command: 'run'; readonly options: Options }
   | { readonly command: 'check'; readonly options: Options }
   | { readonly command: 'cleanup'; readonly options: LogOptions }
+  | { readonly command: 'ask'; readonly asking: Asking }
   | { readonly command: 'done'; readonly exitCode: number };
 
 /**
@@ -100,7 +128,7 @@ function build(
   const root = new CommanderCommand('embassy');
   root
     .description('Makes services reachable at one address inside containers, each container its own.')
-    .usage('[run|check|cleanup] [options]')
+    .usage('[command] [options]')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => {
@@ -123,12 +151,12 @@ function build(
     command
       .summary(SUMMARIES[name])
       .description(`${SUMMARIES[name].charAt(0).toUpperCase()}${SUMMARIES[name].slice(1)}.`)
-      .usage('[options]')
+      .usage(`${isAsking(name) ? OPERANDS[name].trim() : ''} [options]`.trim())
       .argument('[rest...]')
       .allowUnknownOption()
       .helpOption('-h, --help', 'show this')
       .version(`embassy ${dependencies.version}`, '--version', 'show the version')
-      .addHelpText('after', name === 'run' ? formatOptionHelp() : TAKES_OPTIONS_OF_RUN)
+      .addHelpText('after', helpBehind(name))
       .action((rest: readonly string[]) => {
         onCommand(name, rest);
       });
@@ -143,6 +171,10 @@ function invoke(dependencies: ProgramDependencies, command: Command, rest: reado
   const sources = { arguments: given, environment: dependencies.environment };
   const config = readConfig(dependencies, sources);
   const read: OptionSources = { ...sources, config: config.file };
+  if (isAsking(command)) {
+    const asking = withProblems(config.problems, resolveAsking(command, words, read));
+    return asking.ok ? { command: 'ask', asking: asking.value } : refuse(dependencies, asking.problems);
+  }
   const before = [...unknownCommand(words), ...config.problems];
   switch (command) {
     case 'run':
@@ -155,6 +187,15 @@ function invoke(dependencies: ProgramDependencies, command: Command, rest: reado
       return options.ok ? { command, options: options.value } : refuse(dependencies, options.problems);
     }
   }
+}
+
+function helpBehind(command: Command): string {
+  if (command === 'run') return formatOptionHelp();
+  return isAsking(command) ? ASKS_A_DAEMON : TAKES_OPTIONS_OF_RUN;
+}
+
+function isAsking(command: Command): command is AskingCommand {
+  return ASKING_COMMANDS.some((asking) => asking === command);
 }
 
 function readConfig(

@@ -1,4 +1,4 @@
-import { familyOf } from '../domain/address.ts';
+import { familyOf, isLoopback } from '../domain/address.ts';
 import { OptionReader } from './option-reader.ts';
 import { OPTIONS } from './options.ts';
 import { resolveDiscoveries } from './resolve-discoveries.ts';
@@ -7,7 +7,8 @@ import type { Balance } from '../domain/balance.ts';
 import type { AnyAddress } from '../domain/consumer.ts';
 import type { Result } from '../domain/result.ts';
 import type { DockerHost } from './docker-host.ts';
-import type { ListenAddress } from './option-value.ts';
+import type { AdminListen, ListenAddress } from './option-value.ts';
+import type { OptionRow } from './option-row.ts';
 import type { OptionSources, Placed } from './option-reader.ts';
 import type { AvailableDiscovery } from './resolve-discoveries.ts';
 
@@ -71,6 +72,14 @@ export interface Options extends LogOptions {
   /** Where the known endpoints are kept; undefined for nowhere. */
   readonly stateDir: string | undefined;
   readonly failFast: boolean;
+  readonly admin: AdminChoice;
+}
+
+/** Where the admin API is served. */
+export interface AdminChoice {
+  readonly socket: { readonly path: string; readonly given: boolean } | undefined;
+  readonly listen: (AdminListen & { readonly given: boolean }) | undefined;
+  readonly tokenFile: string | undefined;
 }
 
 /**
@@ -85,8 +94,10 @@ export function resolveOptions(sources: OptionSources): Result<Options> {
   const discoveries = resolveDiscoveries(reader);
   const capture = chooseCapture(reader);
   const rest = readRest(reader);
+  const admin = chooseAdmin(reader, capture);
+  for (const option of [OPTIONS.json, OPTIONS.watch, OPTIONS.timeout]) refuse(reader, option);
   if (reader.problems.length > 0) return { ok: false, problems: reader.problems };
-  return { ok: true, value: { ...rest, discoveries, capture } };
+  return { ok: true, value: { ...rest, discoveries, capture, admin } };
 }
 
 /**
@@ -117,7 +128,7 @@ export function configPath(sources: Omit<OptionSources, 'config'>): Placed<strin
   return new OptionReader({ ...sources, config: undefined }).optional(OPTIONS.config);
 }
 
-function readRest(reader: OptionReader): Omit<Options, 'discoveries' | 'capture'> {
+function readRest(reader: OptionReader): Omit<Options, 'discoveries' | 'capture' | 'admin'> {
   const services = reader.optional(OPTIONS.services);
   const options = {
     provider: reader.one(OPTIONS.provider),
@@ -180,6 +191,35 @@ function chooseVirtualIps(reader: OptionReader): readonly IpAddress[] {
     reader.report({ place: given[0]?.place ?? '', message });
   }
   return addresses;
+}
+
+/** Over TCP on loopback unless told otherwise; elsewhere only with a token, and never with --redirect. */
+function chooseAdmin(reader: OptionReader, capture: CaptureChoice): AdminChoice {
+  const socket = reader.all(OPTIONS.adminSocket)[0];
+  const listen = reader.all(OPTIONS.adminListen)[0];
+  const tokenFile = reader.optional(OPTIONS.adminTokenFile)?.value;
+  if (listen?.value !== undefined && listen.given && capture.kind === 'redirect') {
+    const message = 'with --redirect whoever shares the namespace could ask; use --admin-socket';
+    reader.report({ place: listen.place, message });
+  }
+  if (listen?.value !== undefined && tokenFile === undefined && !isLoopback(listen.value.address)) {
+    const message = `others can reach ${listen.value.address}; give --admin-token-file, or use 127.0.0.1`;
+    reader.report({ place: listen.place, message });
+  }
+  const isOff = listen?.value === undefined || capture.kind === 'redirect';
+  return {
+    socket: socket?.value === undefined ? undefined : { path: socket.value, given: socket.given },
+    listen: isOff ? undefined : { ...listen.value, given: listen.given },
+    tokenFile,
+  };
+}
+
+/** An option of another command. */
+function refuse(reader: OptionReader, option: OptionRow<unknown>): void {
+  const [placed] = reader.all(option);
+  // A variable may be there for other commands.
+  if (placed?.place.startsWith('option') !== true || !placed.given) return;
+  reader.report({ place: placed.place, message: 'not an option of run' });
 }
 
 /** Exactly one capture mode or none [C4]. */

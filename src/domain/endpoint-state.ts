@@ -4,8 +4,10 @@
  */
 export type EndpointState =
   | { readonly kind: 'ready' }
-  /** Its weight is 0: no new connection, open ones go on. */
-  | { readonly kind: 'draining' }
+  /** No new connection. With weight 0 open ones go on; an operator's drain ends them in the end. */
+  | { readonly kind: 'draining'; readonly by: 'weight' | 'operator' }
+  /** An operator left it alone; readmitted by one. */
+  | { readonly kind: 'ejected'; readonly by: 'operator' }
   /** Too many dials in a row failed; readmitted at an instant of the monotonic clock. */
   | { readonly kind: 'ejected'; readonly by: 'dials'; readonly untilMs: number }
   /** Its health check fails; readmitted when that passes. */
@@ -13,7 +15,9 @@ export type EndpointState =
 
 /** Whether two states are the same in every respect. Pure. */
 export function sameState(a: EndpointState, b: EndpointState): boolean {
-  if (a.kind !== 'ejected' || b.kind !== 'ejected') return a.kind === b.kind;
-  if (a.by === 'dials') return b.by === 'dials' && a.untilMs === b.untilMs;
-  return b.by === 'check' && a.reason === b.reason;
+  if (a.kind === 'ready' || b.kind === 'ready') return a.kind === b.kind;
+  if (a.kind === 'draining' || b.kind === 'draining') return a.kind === b.kind && a.by === b.by;
+  if (a.by === 'dials' && b.by === 'dials') return a.untilMs === b.untilMs;
+  if (a.by === 'check' && b.by === 'check') return a.reason === b.reason;
+  return a.by === b.by;
 }

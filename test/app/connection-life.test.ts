@@ -5,6 +5,7 @@ import { MemoryMetrics } from '../../sim/metrics.ts';
 import { SimNetwork } from '../../sim/network.ts';
 import { BindingLimit } from '../../src/app/binding-limit.ts';
 import { ConnectionLife } from '../../src/app/connection-life.ts';
+import { DecisionRing } from '../../src/app/decision-ring.ts';
 import { EndpointDrain } from '../../src/app/endpoint-drain.ts';
 import { createRelay } from '../../src/app/relay.ts';
 import { at } from '../support/addresses.ts';
@@ -132,6 +133,7 @@ async function living(
       dialer: gateway,
       log: new MemoryLog(),
       metrics,
+      decisions: new DecisionRing(),
       bindingLimit: new BindingLimit(1),
       endpointDrain: new EndpointDrain({ clock }, { drainMs: 60_000 }),
       relay: overrides.relay ?? createRelay({ clock }),

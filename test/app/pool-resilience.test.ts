@@ -64,7 +64,7 @@ describe('Pool, when dials fail,', () => {
   it('does not count an endpoint of weight 0, which drains', () => {
     const bench = poolBench('/s;80');
     bench.pool.update([endpoint(1, { weight: 0 }), endpoint(2)]);
-    assert.deepEqual(bench.known().states.get('10.0.0.2:80'), { kind: 'draining' });
+    assert.deepEqual(bench.known().states.get('10.0.0.2:80'), { kind: 'draining', by: 'weight' });
     fail(bench, endpoint(2), 10);
     assert.deepEqual(served(bench), ['e2']);
   });

@@ -7,6 +7,7 @@ import { SeededRandom } from '../../sim/random.ts';
 import { CaptureKeeper } from '../../src/app/capture-keeper.ts';
 import { BindingLimit } from '../../src/app/binding-limit.ts';
 import { ConnectionLife } from '../../src/app/connection-life.ts';
+import { DecisionRing } from '../../src/app/decision-ring.ts';
 import { EndpointDrain } from '../../src/app/endpoint-drain.ts';
 import { ListenerSet } from '../../src/app/listener-set.ts';
 import { RESILIENCE_DEFAULT } from '../../src/app/pool.ts';
@@ -99,6 +100,7 @@ describe('ConnectionLife, at a sync that leaves its binding as it was,', () => {
         log,
         metrics,
         dialer: gateway,
+        decisions: new DecisionRing(),
         bindingLimit: new BindingLimit(1),
         endpointDrain: new EndpointDrain({ clock }, { drainMs: 60_000 }),
         relay: async () => Promise.reject(new Error('not reached')),

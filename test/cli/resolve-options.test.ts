@@ -230,6 +230,11 @@ describe('resolveOptions', () => {
       conntrackMax: undefined,
       conntrackTimeoutMs: undefined,
       stateDir: undefined,
+      admin: {
+        socket: { path: '/run/embassy.sock', given: false },
+        listen: { address: '127.0.0.1', port: 9998, given: false },
+        tokenFile: undefined,
+      },
       unknownWaitMs: 3_000,
       maxConnections: 10_000,
       maxConnectionsPerBinding: 10_000,

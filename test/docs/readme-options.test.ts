@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { formatDuration, parseDuration } from '../../src/cli/duration.ts';
 import { findOption, OPTION_ROWS } from '../../src/cli/options.ts';
-import type { OptionRow } from '../../src/cli/options.ts';
+import type { OptionRow } from '../../src/cli/option-row.ts';
 
 const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
 

@@ -25,6 +25,7 @@ export interface CounterValues {
   /** The sum of what the dials that succeeded took. */
   readonly dialElapsedMs: number;
   readonly limitsReached: ReadonlyMap<string, number>;
+  readonly synced: number;
   readonly syncsFailed: number;
   readonly discoveriesFailed: number;
 }
@@ -41,6 +42,7 @@ export class Counters implements Metrics {
   #endpointsEjected = 0;
   #dialElapsedMs = 0;
   readonly #limitsReached = new Map<string, number>();
+  #synced = 0;
   #syncsFailed = 0;
   #discoveriesFailed = 0;
 
@@ -82,6 +84,10 @@ export class Counters implements Metrics {
     this.#syncsFailed += 1;
   }
 
+  synced(): void {
+    this.#synced += 1;
+  }
+
   discoveryFailed(): void {
     this.#discoveriesFailed += 1;
   }
@@ -99,6 +105,7 @@ export class Counters implements Metrics {
       endpointsEjected: this.#endpointsEjected,
       dialElapsedMs: this.#dialElapsedMs,
       limitsReached: new Map(this.#limitsReached),
+      synced: this.#synced,
       syncsFailed: this.#syncsFailed,
       discoveriesFailed: this.#discoveriesFailed,
     };

@@ -16,6 +16,7 @@ describe('Counters', () => {
     counters.dialFailed();
     counters.endpointEjected();
     counters.limitReached('max-connections');
+    counters.synced();
     counters.syncFailed();
     counters.discoveryFailed();
     assert.deepEqual(counters.values, {
@@ -35,6 +36,7 @@ describe('Counters', () => {
       endpointsEjected: 1,
       dialElapsedMs: 12,
       limitsReached: new Map([['max-connections', 1]]),
+      synced: 1,
       syncsFailed: 1,
       discoveriesFailed: 1,
     });

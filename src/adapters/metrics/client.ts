@@ -1,0 +1,208 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counters } from './counters.ts';
+import { ServiceLabels } from './service-labels.ts';
+import type { ServiceName } from '../../domain/service-name.ts';
+import type { AdminView } from '../../ports/admin.ts';
+import type { Metrics, RefusalReason, RelayEnd } from '../../ports/metrics.ts';
+
+/** Upper bounds of the buckets of dial times, in seconds: from loopback to the limit of an attempt. */
+const DIAL_BUCKETS_S = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2, 4, 8];
+
+/** Of connections: from a question to a day. */
+const CONNECTION_BUCKETS_S = [0.01, 0.1, 1, 10, 60, 600, 3_600, 86_400];
+
+/** Of syncs. */
+const SYNC_BUCKETS_S = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5];
+
+const MS_PER_S = 1_000;
+
+/**
+ * The daemon's metrics for Prometheus, and the counts for its line at stop.
+ *
+ * @see Prometheus, "Metric and label naming", for the names.
+ */
+export class PrometheusMetrics implements Metrics {
+  readonly #registry = new Registry();
+  readonly #counters = new Counters();
+  readonly #services = new ServiceLabels();
+
+  readonly #accepted = this.#counter('embassy_connections_accepted_total', 'Connections accepted.');
+  readonly #refused = this.#counter(
+    'embassy_connections_refused_total',
+    'Connections refused, by reason.',
+    'reason',
+    'service',
+  );
+  readonly #ended = this.#counter(
+    'embassy_connections_ended_total',
+    'Relayed connections that ended, by how.',
+    'end',
+    'service',
+  );
+  readonly #bytes = this.#counter('embassy_relayed_bytes_total', 'Bytes relayed.', 'direction', 'service');
+  readonly #dials = this.#counter('embassy_dials_total', 'Dials of endpoints.', 'outcome', 'service');
+  readonly #ejections = this.#counter('embassy_endpoint_ejections_total', 'Endpoints ejected.', 'service');
+  readonly #limits = this.#counter('embassy_limit_reached_total', 'Times a bound was reached.', 'limit');
+  readonly #syncFailures = this.#counter('embassy_sync_failures_total', 'Syncs that failed.');
+  readonly #discoveryFailures = this.#counter(
+    'embassy_discovery_failures_total',
+    'Answers that discoveries failed to give.',
+  );
+  readonly #dialTime = this.#histogram(
+    'embassy_dial_duration_seconds',
+    'Dials that succeeded.',
+    DIAL_BUCKETS_S,
+  );
+  readonly #duration = this.#histogram(
+    'embassy_connection_duration_seconds',
+    'Relayed connections.',
+    CONNECTION_BUCKETS_S,
+  );
+  readonly #syncTime = this.#histogram(
+    'embassy_sync_duration_seconds',
+    'Handing a new routing table to the proxier.',
+    SYNC_BUCKETS_S,
+  );
+
+  constructor() {
+    collectDefaultMetrics({ register: this.#registry });
+  }
+
+  /** The media type of the text. */
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** All metrics in the text format. */
+  async text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  /** One line for the log at stop. */
+  summary(): string {
+    return this.#counters.summary();
+  }
+
+  /** From now on also tells what a daemon is like at the moment it is asked. Once. */
+  observe(daemon: AdminView): void {
+    const gauge = (name: string, help: string, labelNames: string[], set: (gauge: Gauge) => void): void => {
+      new Gauge({
+        name,
+        help,
+        labelNames,
+        registers: [this.#registry],
+        collect() {
+          this.reset();
+          set(this);
+        },
+      });
+    };
+    gauge('embassy_ready', 'Whether every needed service is known.', [], (each) => {
+      each.set(daemon.readiness().ready ? 1 : 0);
+    });
+    gauge('embassy_bindings', 'Bindings, by state.', ['state'], (each) => {
+      for (const { state } of daemon.bindings()) each.inc({ state });
+    });
+    gauge('embassy_open_connections', 'Connections open now.', ['service'], (each) => {
+      for (const { service, open } of daemon.bindings())
+        each.inc({ service: this.#services.of(service) }, open);
+    });
+    gauge('embassy_endpoints', 'Endpoints, by state.', ['service', 'state'], (each) => {
+      for (const { service, state } of daemon.endpoints())
+        each.inc({ service: this.#services.of(service), state });
+    });
+    gauge('embassy_suspected_losses', 'Endpoints kept without proof.', ['service'], (each) => {
+      for (const { service, suspected } of daemon.services()) {
+        each.inc({ service: this.#services.of(service) }, suspected);
+      }
+    });
+    gauge(
+      'embassy_discovery_services',
+      'Services asked for, by how the source answers.',
+      ['discovery', 'status'],
+      (each) => {
+        for (const { discovery, status } of daemon.services()) each.inc({ discovery, status });
+      },
+    );
+    gauge(
+      'embassy_discovery_staleness_seconds',
+      'The age of the oldest answer that serves.',
+      ['discovery'],
+      (each) => {
+        const oldest = new Map<string, number>();
+        for (const { discovery, status, answeredMsAgo } of daemon.services()) {
+          const ageMs = status === 'answering' ? 0 : (answeredMsAgo ?? 0);
+          oldest.set(discovery, Math.max(oldest.get(discovery) ?? 0, ageMs));
+        }
+        for (const [discovery, ageMs] of oldest) each.set({ discovery }, ageMs / MS_PER_S);
+      },
+    );
+  }
+
+  connectionAccepted(): void {
+    this.#counters.connectionAccepted();
+    this.#accepted.inc();
+  }
+
+  connectionRefused(reason: RefusalReason, service?: ServiceName): void {
+    this.#counters.connectionRefused(reason);
+    this.#refused.inc({ reason: reason.replaceAll(' ', '_'), service: this.#services.of(service) });
+  }
+
+  connectionEnded(
+    end: RelayEnd,
+    bytes: { readonly toUpstream: number; readonly toDownstream: number },
+    details?: { readonly service: ServiceName; readonly durationMs: number },
+  ): void {
+    this.#counters.connectionEnded(end, bytes);
+    const service = this.#services.of(details?.service);
+    this.#ended.inc({ end: end.replaceAll(' ', '_'), service });
+    this.#bytes.inc({ direction: 'upstream', service }, bytes.toUpstream);
+    this.#bytes.inc({ direction: 'downstream', service }, bytes.toDownstream);
+    if (details !== undefined) this.#duration.observe(details.durationMs / MS_PER_S);
+  }
+
+  dialSucceeded(elapsedMs: number, service?: ServiceName): void {
+    this.#counters.dialSucceeded(elapsedMs);
+    this.#dials.inc({ outcome: 'succeeded', service: this.#services.of(service) });
+    this.#dialTime.observe(elapsedMs / MS_PER_S);
+  }
+
+  dialFailed(service?: ServiceName): void {
+    this.#counters.dialFailed();
+    this.#dials.inc({ outcome: 'failed', service: this.#services.of(service) });
+  }
+
+  endpointEjected(service?: ServiceName): void {
+    this.#counters.endpointEjected();
+    this.#ejections.inc({ service: this.#services.of(service) });
+  }
+
+  limitReached(limit: string): void {
+    this.#counters.limitReached(limit);
+    this.#limits.inc({ limit });
+  }
+
+  synced(elapsedMs: number): void {
+    this.#counters.synced();
+    this.#syncTime.observe(elapsedMs / MS_PER_S);
+  }
+
+  syncFailed(): void {
+    this.#counters.syncFailed();
+    this.#syncFailures.inc();
+  }
+
+  discoveryFailed(): void {
+    this.#counters.discoveryFailed();
+    this.#discoveryFailures.inc();
+  }
+
+  #counter<const L extends string>(name: string, help: string, ...labelNames: L[]): Counter<L> {
+    return new Counter({ name, help, labelNames, registers: [this.#registry] });
+  }
+
+  #histogram(name: string, help: string, buckets: number[]): Histogram {
+    return new Histogram({ name, help, buckets, registers: [this.#registry] });
+  }
+}
