@@ -27,6 +27,8 @@ export interface LocalEmbassyOptions {
   /** Limit of open files of the process. */
   readonly files?: number;
   readonly extra?: readonly string[];
+  /** What is bound for whoever arrives; `web;80,gone;81` unless told. */
+  readonly services?: string;
 }
 
 let made = 0;
@@ -54,13 +56,23 @@ export class LocalEmbassy implements AsyncDisposable {
     made += 1;
     const file = path.join(environment().runDirectory, `endpoints-${made}.yaml`);
     await writeFile(file, `web: [${endpoints.join(', ')}]\ngone: []\n`);
-    const services = ['-provider=static', '-services=web;80,gone;81', '-consumer=*'];
-    const own = [`-discovery=file:${file}`, `--listen=127.0.0.1+${offset}`, '--log-format=json', ...extra];
+    const services = ['-provider=static', `-services=${options.services ?? 'web;80,gone;81'}`, '-consumer=*'];
+    const admin = ['--admin-socket=off', '--admin-listen=off'];
+    const own = [
+      `-discovery=file:${file}`,
+      `--listen=127.0.0.1+${offset}`,
+      '--log-format=json',
+      ...admin,
+      ...extra,
+    ];
     const limit = files === undefined ? 'exec "$@"' : `ulimit -n ${files} && exec "$@"`;
     const argv = ['-c', limit, 'sh', process.execPath, MAIN, ...services, ...own];
     const embassy = new LocalEmbassy(spawn('sh', argv, { stdio: ['ignore', 'pipe', 'pipe'] }));
-    await embassy.waitForLog(/listening on .* for port 81/u, READY_TIMEOUT_MS);
-    await embassy.waitForLog(/service web has/u, READY_TIMEOUT_MS);
+    await embassy.waitForLog(/listening on .* for port /u, READY_TIMEOUT_MS);
+    if (options.services === undefined) {
+      await embassy.waitForLog(/listening on .* for port 81/u, READY_TIMEOUT_MS);
+      await embassy.waitForLog(/service web has/u, READY_TIMEOUT_MS);
+    }
     return embassy;
   }
 

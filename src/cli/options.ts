@@ -93,7 +93,7 @@ export const OPTIONS = {
   discovery: row('discovery', DISCOVERY, DISCOVERY_GROUP, {
     repeatable: true,
     defaults: ['consul://127.0.0.1:8500'],
-    help: 'consul://HOST:PORT, etcd://…, etcd2://… or file:PATH;\nof several the first that has endpoints',
+    help: 'consul://HOST:PORT, etcd://…, etcd2://…,\nmarathon://… or file:PATH; of several the first that\nhas endpoints',
   }),
   etcdCacert: row('etcd-cacert', text('PATH'), DISCOVERY_GROUP, {
     help: "PEM of the authority of etcd's certificate",
@@ -111,6 +111,10 @@ export const OPTIONS = {
   discoverySockets: row('discovery-sockets', integer('COUNT', { min: 4, max: 10_000 }), DISCOVERY_GROUP, {
     defaults: ['64'],
     help: 'the most open questions to one server at once',
+  }),
+  marathonPort: row('marathon-port', portNumber(), DISCOVERY_GROUP, {
+    defaults: ['10001'],
+    help: 'where old masters of Marathon post events',
   }),
   resync: row('resync', duration({ minMs: SECOND_MS, maxMs: DAY_MS }), DISCOVERY_GROUP, {
     defaults: ['120'],
@@ -235,10 +239,6 @@ export const OPTIONS = {
   timeout: row('timeout', duration({ minMs: 0, maxMs: DAY_MS }), ADMIN, {
     defaults: ['30'],
     help: 'how long wait waits',
-  }),
-  marathonPort: row('marathon-port', portNumber(), ACCEPTED, {
-    defaults: ['10001'],
-    help: 'where Marathon calls back',
   }),
   logtostderr: row('logtostderr', toggle(), ACCEPTED, { help: 'the log goes there anyway' }),
 } as const;

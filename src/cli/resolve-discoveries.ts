@@ -18,8 +18,14 @@ export interface Etcd2Discovery extends ServerDiscovery {
   readonly scheme: 'etcd2';
 }
 
-/** What this version can ask. */
-export type AvailableDiscovery = ConsulDiscovery | EtcdDiscovery | Etcd2Discovery | FileDiscovery;
+/** A discovery that asks Marathon. */
+export interface MarathonDiscovery extends ServerDiscovery {
+  readonly scheme: 'marathon';
+}
+
+/** A discovery, with all that is known of its kind. */
+export type AvailableDiscovery =
+  ConsulDiscovery | EtcdDiscovery | Etcd2Discovery | MarathonDiscovery | FileDiscovery;
 
 /**
  * Decides on the discoveries [C7]: those given, in order, with the `-etcd-*` options as defaults of every
@@ -40,11 +46,7 @@ export function resolveDiscoveries(reader: OptionReader): readonly AvailableDisc
     names.add(value.name);
     if (value.scheme === 'file') return [value];
     if (isEtcd(value)) return [withFiles(value, files)];
-    if (isConsul(value)) return [value];
-    const known = 'use consul://, etcd://, etcd2:// or file:PATH';
-    const message = `${value.scheme}:// is not available in this version; ${known}`;
-    reader.report({ place, message });
-    return [];
+    return isConsul(value) || isMarathon(value) ? [value] : [];
   });
 }
 
@@ -65,6 +67,10 @@ function readFiles(reader: OptionReader): TlsFiles {
 
 function isConsul(url: DiscoveryUrl): url is ConsulDiscovery {
   return url.scheme === 'consul';
+}
+
+function isMarathon(url: DiscoveryUrl): url is MarathonDiscovery {
+  return url.scheme === 'marathon';
 }
 
 function isEtcd(url: DiscoveryUrl): url is EtcdDiscovery | Etcd2Discovery {

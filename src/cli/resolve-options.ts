@@ -57,6 +57,8 @@ export interface Options extends LogOptions {
   /** Whether endpoints with a warning are left out, as failing ones always are. */
   readonly filter: boolean;
   readonly discoverySockets: number;
+  /** Where masters of Marathon that have no stream post their events. */
+  readonly marathonPort: Port;
   readonly resyncMs: number;
   readonly lossHoldMs: number;
   readonly unknownWaitMs: number;
@@ -139,6 +141,7 @@ function readRest(reader: OptionReader): Omit<Options, 'discoveries' | 'capture'
     maxBindings: reader.one(OPTIONS.maxBindings),
     filter: reader.one(OPTIONS.filter),
     discoverySockets: reader.one(OPTIONS.discoverySockets),
+    marathonPort: reader.one(OPTIONS.marathonPort),
     resyncMs: reader.one(OPTIONS.resync),
     lossHoldMs: reader.one(OPTIONS.lossHold),
     virtualIps: chooseVirtualIps(reader),
@@ -161,9 +164,7 @@ function readRest(reader: OptionReader): Omit<Options, 'discoveries' | 'capture'
     logFormat: reader.one(OPTIONS.logFormat),
   };
   reader.all(OPTIONS.config);
-  for (const ignored of [OPTIONS.marathonPort, OPTIONS.logtostderr]) {
-    reader.all<unknown>(ignored);
-  }
+  reader.all(OPTIONS.logtostderr);
   return options;
 }
 

@@ -6,6 +6,9 @@ import { createEtcd2Client } from '../adapters/etcd2/client.ts';
 import { Etcd2Discovery } from '../adapters/etcd2/etcd2-discovery.ts';
 import { createFileClient } from '../adapters/file/client.ts';
 import { FileDiscovery } from '../adapters/file/file-discovery.ts';
+import { createMarathonClient } from '../adapters/marathon/client.ts';
+import { MarathonDiscovery } from '../adapters/marathon/marathon-discovery.ts';
+import { addressesOfInterface } from '../adapters/node/interfaces.ts';
 import { createStateClient } from '../adapters/state/client.ts';
 import { StateStore } from '../adapters/state/state-store.ts';
 import { EndpointMemory } from '../app/endpoint-memory.ts';
@@ -21,7 +24,7 @@ import type { Random } from '../ports/random.ts';
 /** What discoveries depend on. */
 export interface DiscoveryOptions extends Pick<
   Options,
-  'discoveries' | 'discoverySockets' | 'filter' | 'resyncMs'
+  'discoveries' | 'discoverySockets' | 'filter' | 'interface' | 'marathonPort' | 'resyncMs'
 > {
   /** What CONSUL_HTTP_TOKEN holds. */
   readonly consulToken: string | undefined;
@@ -106,6 +109,15 @@ async function createDiscovery(
         credentials: credentialsOf(discovery),
       });
       return new EtcdDiscovery({ ...dependencies, client }, { name: discovery.name, resyncMs });
+    }
+    case 'marathon': {
+      const { hosts, tls, tokenFile, name } = discovery;
+      // Masters post to the address that other hosts know this one by.
+      const [address] = addressesOfInterface(options.interface);
+      const callback = address === undefined ? undefined : { address, port: options.marathonPort };
+      const credentials = credentialsOf(discovery);
+      const client = createMarathonClient({ hosts, tls, tokenFile, credentials, callback });
+      return new MarathonDiscovery({ ...dependencies, client }, { name, resyncMs });
     }
     case 'file': {
       const client = createFileClient(discovery.path);

@@ -5,6 +5,7 @@ import { EtcdError } from '../adapters/etcd/etcd-client.ts';
 import { SourceUnreachable } from '../app/daemon.ts';
 import { VirtualIpUnknown } from '../app/find-virtual-ips.ts';
 import { HostAddressError } from '../app/listen-plan.ts';
+import { MarathonError } from '../adapters/marathon/marathon-client.ts';
 import { ListenError } from '../ports/listener.ts';
 import { RedirectorError } from '../ports/redirector.ts';
 import { TokenFileError } from '../adapters/node/token-file.ts';
@@ -28,6 +29,7 @@ export function failureInWords(error: unknown): string {
     error instanceof HostAddressError ||
     error instanceof ConsulError ||
     error instanceof Etcd2Error ||
+    error instanceof MarathonError ||
     error instanceof EtcdError;
   if (known) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -41,8 +41,6 @@ interface BadRow {
   readonly expected: readonly string[];
 }
 
-const NOT_HERE = 'is not available in this version; use consul://, etcd://, etcd2:// or file:PATH';
-
 const BAD: readonly BadRow[] = [
   {
     name: 'an unknown option, with the nearest right one',
@@ -183,11 +181,6 @@ const BAD: readonly BadRow[] = [
     expected: [`option --virtual-ip: '${written}' is not an address ${DIALLED}`],
   })),
   {
-    name: 'what is not there yet: other discoveries',
-    given: ['-discovery=etcd2://h', '-discovery=marathon://h'],
-    expected: [`option --discovery: marathon:// ${NOT_HERE}`],
-  },
-  {
     name: '[C7] two discoveries of one name',
     given: ['-discovery=file:a', '-discovery=file:b'],
     expected: ["option --discovery: two discoveries are called 'file'; name one of them: NAME=file:b"],
@@ -220,6 +213,7 @@ describe('resolveOptions', () => {
       maxBindings: 256,
       filter: true,
       discoverySockets: 64,
+      marathonPort: 10001,
       resyncMs: 120_000,
       lossHoldMs: 10_000,
       virtualIps: [],
