@@ -23,8 +23,6 @@ export interface KeyValues {
   readonly from: string | undefined;
   /** Who shall carry the binding. */
   readonly proxier: 'userspace' | 'nftables' | undefined;
-  /** `keep`: the endpoint shall see the consumer's own address, where routing allows. */
-  readonly source: 'keep' | undefined;
 }
 
 /** The keys of a descriptor, and what is wrong with them. */
@@ -45,7 +43,6 @@ const READERS: {
   balance: parseBalance,
   check: parseHealthCheck,
   proxier: oneOf(['userspace', 'nftables']),
-  source: oneOf(['keep']),
 };
 
 /** The keys this version understands after the port. */
@@ -91,7 +88,6 @@ export function readKeys(
     check: read('check'),
     from: fatal.length === 0 ? from?.value : undefined,
     proxier: read('proxier'),
-    source: read('source'),
   };
   return { value, ignored: ignored.sort((a, b) => a.offset - b.offset), fatal };
 }

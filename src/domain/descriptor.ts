@@ -89,8 +89,8 @@ export function formatDescriptor(descriptor: Descriptor): string {
 }
 
 /** The keys that are chosen, in the order of their names. */
-function formatKeys({ balance, check, from, proxier, source }: KeyValues): string {
-  const written = { balance, check: check && formatHealthCheck(check), from, proxier, source };
+function formatKeys({ balance, check, from, proxier }: KeyValues): string {
+  const written = { balance, check: check && formatHealthCheck(check), from, proxier };
   const chosen = Object.entries(written).filter(([, value]) => value !== undefined);
   return chosen.map(([key, value]) => `;${key}=${value ?? ''}`).join('');
 }

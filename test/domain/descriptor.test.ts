@@ -100,7 +100,7 @@ const REPORTED: readonly { readonly name: string; readonly text: string; readonl
   {
     name: 'an unknown key',
     text: 'web;80;colour=red',
-    says: "column 8: unknown key 'colour' (known: balance, check, from, proxier, source); ignored",
+    says: "column 8: unknown key 'colour' (known: balance, check, from, proxier); ignored",
   },
   {
     name: 'a key of a later version',

@@ -1,6 +1,9 @@
+import { networkInterfaces } from 'node:os';
+import ipaddr from 'ipaddr.js';
 import { familyOf, isLinkLocal, isLoopback, parseIpAddress } from '../../domain/address.ts';
 import { kernelInterfaces } from './kernel-interfaces.ts';
 import type { IpAddress } from '../../domain/address.ts';
+import type { HostNetwork } from '../../ports/host-network.ts';
 
 /**
  * Reads the addresses of one interface of this host.
@@ -53,4 +56,21 @@ export function interfacesWith(address: IpAddress): readonly string[] {
 export function isLocalAddress(address: IpAddress): boolean {
   if (isLoopback(address)) return true;
   return kernelInterfaces().some((entry) => parseIpAddress(entry.address) === address);
+}
+
+/** What this host's interfaces say of its place in the network, as they are now. Asks the kernel once. */
+export function hostNetwork(): HostNetwork {
+  const local = new Set<string>(kernelInterfaces().flatMap(({ address }) => parseIpAddress(address) ?? []));
+  const subnets = Object.entries(networkInterfaces()).flatMap(([name, entries = []]) =>
+    entries.flatMap(({ cidr, internal }) =>
+      cidr === null || internal ? [] : [{ name, cidr: ipaddr.parseCIDR(cidr) }],
+    ),
+  );
+  return {
+    isLocal: (address) => isLoopback(address) || local.has(address),
+    interfaceTowards: (address) => {
+      const parsed = ipaddr.parse(address);
+      return subnets.find(({ cidr }) => cidr[0].kind() === parsed.kind() && parsed.match(cidr))?.name;
+    },
+  };
 }

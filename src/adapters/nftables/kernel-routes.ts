@@ -1,0 +1,86 @@
+import { familyOf } from '../../domain/address.ts';
+import { endpointKey } from '../../domain/endpoint.ts';
+import type { AddressFamily, IpAddress } from '../../domain/address.ts';
+import type { Balance } from '../../domain/balance.ts';
+import type { Binding } from '../../domain/binding.ts';
+import type { Endpoint } from '../../domain/endpoint.ts';
+import type { PoolSnapshot, Route } from '../../domain/route.ts';
+import type { HostNetwork } from '../../ports/host-network.ts';
+
+/** A route that the kernel carries. */
+export interface KernelRoute {
+  readonly binding: Binding & { readonly address: IpAddress };
+  readonly pool: PoolSnapshot & { readonly state: 'known' };
+  readonly virtualIp: IpAddress;
+  readonly family: AddressFamily;
+  /** One turn; not empty. */
+  readonly slots: readonly Endpoint[];
+}
+
+/** Policies that a packet can be picked by; the others must know what is open, or how long a dial took. */
+const KERNEL_BALANCES: ReadonlySet<Balance> = new Set(['round-robin', 'random', 'maglev']);
+
+/** The largest turn that is written into a rule; a pool with more is carried in userspace. */
+const SLOTS_MAX = 16_384;
+
+/** What decides besides the route itself. */
+export interface KernelRules {
+  readonly host: HostNetwork;
+  /** At most one of each family. */
+  readonly virtualIps: readonly IpAddress[];
+}
+
+/**
+ * Tells how the kernel carries a route, or in words why it cannot; userspace carries it then.
+ *
+ * Pure but for what it asks of the host.
+ */
+export function kernelRoute(
+  { binding, pool }: Route,
+  { host, virtualIps }: KernelRules,
+): KernelRoute | string {
+  const { address } = binding;
+  if (binding.descriptor.proxier === 'userspace') return 'its descriptor asks for userspace';
+  if (address === '*') return 'it serves whoever arrives';
+  if (host.isLocal(address)) return "its consumer is on the host's own network";
+  if (pool.state === 'unknown') return 'nothing is known of its service yet';
+  if (!KERNEL_BALANCES.has(pool.key.balance)) return `the kernel cannot pick by ${pool.key.balance}`;
+  const family = familyOf(address);
+  const virtualIp = virtualIps.find((each) => familyOf(each) === family);
+  if (virtualIp === undefined) return `there is no virtual IP of IPv${family}`;
+  const slots = pool.slots();
+  if (slots.length === 0) return 'its service has no endpoint that may be picked';
+  if (slots.length > SLOTS_MAX) return `its turn has more than ${SLOTS_MAX} slots`;
+  const bridge = host.interfaceTowards(address);
+  for (const endpoint of new Set(slots)) {
+    const reason = whyNotReached(endpoint, { host, consumer: address, bridge });
+    if (reason !== undefined) return `endpoint ${endpointKey(endpoint)} ${reason}`;
+  }
+  return { binding: { ...binding, address }, pool, virtualIp, family, slots };
+}
+
+/** Why a packet that only has its destination changed would not arrive, or its answer not come back. */
+function whyNotReached(
+  { address }: Endpoint,
+  {
+    host,
+    consumer,
+    bridge,
+  }: { readonly host: HostNetwork; readonly consumer: IpAddress; readonly bridge: string | undefined },
+): string | undefined {
+  if (familyOf(address) !== familyOf(consumer)) return 'is of the other address family';
+  // A bridge sends nothing back through the port it came from.
+  if (address === consumer) return 'is the consumer itself';
+  // A port that Docker publishes: its own rule is not asked a second time, and docker-proxy may not listen.
+  if (host.isLocal(address)) return 'is at an address of this host';
+  const towards = host.interfaceTowards(address);
+  // Docker drops what goes from one of its bridges to another.
+  if (towards !== undefined && towards !== bridge && isBridge(towards))
+    return `is behind another bridge (${towards})`;
+  return undefined;
+}
+
+/** As Docker names its bridges. */
+function isBridge(name: string): boolean {
+  return name === 'docker0' || name === 'docker_gwbridge' || name.startsWith('br-');
+}

@@ -1,0 +1,37 @@
+/** The kernel's nf_tables, as far as our one table goes. */
+export interface NftablesClient {
+  /**
+   * Applies a script: all of it or nothing.
+   *
+   * @throws {NftablesError} The kernel or the command refused it; nothing has changed then.
+   */
+  apply(script: string, options: { readonly signal: AbortSignal }): Promise<void>;
+  /**
+   * The names of all tables, as `FAMILY NAME`.
+   *
+   * @throws {NftablesError} No command, or no privilege.
+   */
+  tables(options: { readonly signal: AbortSignal }): Promise<readonly string[]>;
+}
+
+/** Thrown when nft did not do what it was asked. `hint` is what the operator can do about it. */
+export class NftablesError extends Error {
+  override readonly name = 'NftablesError';
+  readonly code: 'no-command' | 'no-privilege' | 'busy' | 'refused';
+  readonly hint: string;
+
+  constructor(
+    code: NftablesError['code'],
+    message: string,
+    options: { readonly hint: string; readonly cause?: unknown },
+  ) {
+    super(message, { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+  }
+
+  /** The message and the hint as two sentences. */
+  get inWords(): string {
+    return `${this.message.replace(/[.\s]*$/, '.')} ${this.hint}`;
+  }
+}

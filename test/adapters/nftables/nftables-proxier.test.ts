@@ -1,0 +1,327 @@
+import assert from 'node:assert/strict';
+import { MemoryLog } from '../../../sim/log.ts';
+import { SimClock } from '../../../sim/clock.ts';
+import { conntrackFlowCutter } from '../../../src/adapters/conntrack-command/client.ts';
+import { nftablesClient } from '../../../src/adapters/nftables/client.ts';
+import { NftablesProxier } from '../../../src/adapters/nftables/nftables-proxier.ts';
+import { parseSocketAddress } from '../../../src/domain/address.ts';
+import { endpointId } from '../../../src/domain/endpoint.ts';
+import { RoutingTable } from '../../../src/domain/routing-table.ts';
+import { KernelLab } from '../../support/kernel-lab.ts';
+import { address } from '../../support/endpoints.ts';
+import { binding } from '../../support/bindings.ts';
+import { settle } from '../../support/settle.ts';
+import { poolBench } from '../../app/pool-bench.ts';
+import type { Binding } from '../../../src/domain/binding.ts';
+import type { Endpoint } from '../../../src/domain/endpoint.ts';
+import type { PoolSnapshot } from '../../../src/domain/route.ts';
+import type { HostNetwork } from '../../../src/ports/host-network.ts';
+import type { Agent } from '../../support/kernel-lab.ts';
+
+/** Namespaces, processes and rules take their time on a busy machine. */
+const TIMEOUT_MS = 60_000;
+
+const VIP = '172.30.0.1';
+const VIP6 = 'fd30::1';
+
+const HOST: HostNetwork = {
+  isLocal: (at) => at === VIP || at === VIP6,
+  interfaceTowards: (at) => (at.startsWith('172.30.0.') || at.startsWith('fd30:') ? 'docker0' : undefined),
+};
+
+function endpointAt(text: string, rest: Partial<Endpoint> = {}): Endpoint {
+  const at = parseSocketAddress(text);
+  assert(at !== undefined);
+  return { id: endpointId(text), ...at, weight: 1, tags: undefined, ...rest };
+}
+
+/** A pool of a service with these endpoints, told one after the other. */
+function pool(text: string): { told(endpoints: readonly Endpoint[]): PoolSnapshot } {
+  const bench = poolBench(text);
+  return {
+    told: (endpoints) => {
+      bench.pool.update(endpoints);
+      return bench.pool.snapshot;
+    },
+  };
+}
+
+describe('NftablesProxier on the kernel', function () {
+  this.timeout(TIMEOUT_MS);
+  let lab: KernelLab;
+  let c1: Agent;
+  let c2: Agent;
+  let clock: SimClock;
+  let log: MemoryLog;
+  let proxier: NftablesProxier;
+  let version = 0;
+
+  before(async function () {
+    const opened = await KernelLab.open();
+    if ('skip' in opened) {
+      if (this.test?.parent !== undefined) this.test.parent.title += ` (skipped: ${opened.skip})`;
+      return this.skip();
+    }
+    lab = opened;
+    [c1, c2] = [await lab.consumer(2), await lab.consumer(3)];
+    for (const n of [1, 2, 3]) {
+      const agent = await lab.endpoint(n);
+      await agent.serve(`e${n}`, `10.30.0.${n}`, 80);
+      await agent.serve(`e${n}`, `fd31::${n}`, 80);
+    }
+  });
+  after(async () => {
+    await (lab as KernelLab | undefined)?.[Symbol.asyncDispose]();
+  });
+  beforeEach(() => {
+    [clock, log] = [new SimClock(settle), new MemoryLog()];
+    proxier = make();
+  });
+  afterEach(async () => {
+    await proxier[Symbol.asyncDispose]();
+    assert.equal((await lab.run('nft', 'list', 'tables')).includes('embassy'), false, 'nothing is left');
+    assert.equal(clock.pendingTimers, 0);
+  });
+
+  function make(rest: { readonly keepsRules?: boolean } = {}): NftablesProxier {
+    const prefix = ['ip', 'netns', 'exec', lab.host];
+    return new NftablesProxier(
+      {
+        client: nftablesClient({ prefix }),
+        flows: conntrackFlowCutter({ prefix }),
+        clock,
+        log,
+        host: () => HOST,
+      },
+      {
+        virtualIps: [address(VIP), address(VIP6)],
+        interfaces: () => ['docker0'],
+        endpointDrainMs: 60_000,
+        keepsRules: rest.keepsRules ?? false,
+      },
+    );
+  }
+
+  async function sync(...routes: readonly (readonly [Binding, PoolSnapshot])[]): Promise<void> {
+    version += 1;
+    const table = new RoutingTable(
+      version,
+      new Map(routes.map(([bound, snapshot]) => [bound.id, { binding: bound, pool: snapshot }])),
+    );
+    await proxier.sync(table);
+  }
+
+  /** The names of those who answered, each with how often. */
+  async function spread(
+    agent: Agent,
+    port: number,
+    times: number,
+    vip = VIP,
+  ): Promise<Record<string, number>> {
+    const counts: Record<string, number> = {};
+    for (const answer of await agent.ask(vip, port, times)) {
+      const [name = ''] = answer.split(' ');
+      counts[name] = (counts[name] ?? 0) + 1;
+    }
+    return counts;
+  }
+
+  const [E1, E2, E3] = [1, 2, 3].map((n) => endpointAt(`10.30.0.${n}:80`)) as [Endpoint, Endpoint, Endpoint];
+
+  it('[C5] overlays: one port is one service for one consumer and another for the next', async () => {
+    await sync(
+      [binding('172.30.0.2', '/a;80'), pool('/a;80').told([E1])],
+      [binding('172.30.0.3', '/b;80', 'c2'), pool('/b;80').told([E2])],
+    );
+    assert.deepEqual(await spread(c1, 80, 3), { e1: 3 });
+    assert.deepEqual(await spread(c2, 80, 3), { e2: 3 });
+  });
+
+  it('translates nothing that is not bound, which then arrives where it did before', async () => {
+    await sync([binding('172.30.0.2', '/a;80'), pool('/a;80').told([E1])]);
+    assert.deepEqual(await spread(c1, 81, 1), { ECONNREFUSED: 1 });
+    assert.deepEqual(await spread(c2, 80, 1), { ECONNREFUSED: 1 });
+  });
+
+  it('[C6] takes each endpoint in exact turn, weights respected', async () => {
+    const weighted = [E1, { ...E2, weight: 2 }, E3];
+    await sync([binding('172.30.0.2', '/a;80'), pool('/a;80').told(weighted)]);
+    assert.deepEqual(await spread(c1, 80, 40), { e1: 10, e2: 20, e3: 10 });
+  });
+
+  it('[C6] gives each pool a turn of its own: two services that alternate see all of their endpoints', async () => {
+    await sync(
+      [binding('172.30.0.2', '/a;80'), pool('/a;80').told([E1, E2])],
+      [binding('172.30.0.2', '/b;81'), pool('/b;81').told([E1, E2])],
+    );
+    const [one, two] = [new Set<string>(), new Set<string>()];
+    for (let n = 0; n < 4; n += 1) {
+      one.add((await c1.ask(VIP, 80))[0]?.split(' ')[0] ?? '');
+      two.add((await c1.ask(VIP, 81))[0]?.split(' ')[0] ?? '');
+    }
+    assert.deepEqual([one.size, two.size], [2, 2]);
+  });
+
+  it('[C6] shares one turn among the consumers of a pool', async () => {
+    const shared = pool('/a;80').told([E1, E2]);
+    await sync([binding('172.30.0.2', '/a;80'), shared], [binding('172.30.0.3', '/a;80', 'c2'), shared]);
+    const names = [];
+    for (const agent of [c1, c2, c1, c2]) names.push((await agent.ask(VIP, 80))[0]?.split(' ')[0]);
+    assert.equal(names[0], names[2]);
+    assert.equal(names[1], names[3]);
+    assert.notEqual(names[0], names[1]);
+  });
+
+  it('picks by the consumer with maglev, and by chance with random', async () => {
+    await sync(
+      [binding('172.30.0.2', '/a;80;balance=maglev'), pool('/a;80;balance=maglev').told([E1, E2, E3])],
+      [binding('172.30.0.2', '/b;81;balance=random'), pool('/b;81;balance=random').told([E1, E2])],
+    );
+    assert.equal(Object.keys(await spread(c1, 80, 12)).length, 1);
+    // 40 draws of two that miss one are rarer than 1 in 10^11.
+    assert.equal(Object.keys(await spread(c1, 81, 40)).length, 2);
+  });
+
+  it('carries IPv6, and UDP', async () => {
+    const six = endpointAt('[fd31::1]:80');
+    await sync(
+      [binding('fd30::2', '/a;80'), pool('/a;80').told([six])],
+      [
+        { ...binding('172.30.0.2', '/a;53'), protocol: 'udp', id: '172.30.0.2 udp 53' as Binding['id'] },
+        pool('/a;53').told([E2]),
+      ],
+    );
+    assert.deepEqual(await spread(c1, 80, 2, VIP6), { e1: 2 });
+    assert.match((await c1.askUdp(VIP, 53))[0] ?? '', /^e2 /);
+  });
+
+  it('follows endpoints as they come and go, and refuses at once when there is none', async () => {
+    const bound = binding('172.30.0.2', '/a;80');
+    const service = pool('/a;80');
+    await sync([bound, service.told([E1])]);
+    assert.deepEqual(await spread(c1, 80, 2), { e1: 2 });
+    await sync([bound, service.told([E1, E2])]);
+    assert.deepEqual(await spread(c1, 80, 4), { e1: 2, e2: 2 });
+    await sync([bound, service.told([E3])]);
+    assert.deepEqual(await spread(c1, 80, 2), { e3: 2 });
+    await sync([bound, service.told([])]);
+    assert.deepEqual(await spread(c1, 80, 1), { ECONNREFUSED: 1 });
+    assert.equal(proxier.carries(bound.id), false);
+  });
+
+  it('[P25] lets a connection to a removed endpoint go on until the drain is over, and others for ever', async () => {
+    const bound = binding('172.30.0.2', '/a;80');
+    const service = pool('/a;80');
+    await sync([bound, service.told([E1])]);
+    assert.match(await c1.hold('one', VIP, 80), /^e1/);
+    await sync([bound, service.told([E2])]);
+    assert.match(await c1.hold('two', VIP, 80), /^e2/);
+    await clock.advance(59_000);
+    assert.deepEqual([await c1.touch('one'), await c1.touch('two')], ['alive', 'alive']);
+    await clock.advance(1_000);
+    await flowsAre(1);
+    assert.deepEqual([await c1.touch('one'), await c1.touch('two')], ['closed', 'alive']);
+  });
+
+  it("[C10] cuts the connections of a binding that is gone, and of one that is somebody else's now [P04]", async () => {
+    const bound = binding('172.30.0.2', '/a;80');
+    const service = pool('/a;80').told([E1]);
+    await sync([bound, service]);
+    await c1.hold('before', VIP, 80);
+    await sync([binding('172.30.0.2', '/a;80', 'another'), service]);
+    assert.equal(await c1.touch('before'), 'closed');
+    await c1.hold('after', VIP, 80);
+    await sync();
+    assert.equal(await c1.touch('after'), 'closed');
+  });
+
+  for (const filtered of ['0', '1']) {
+    it(`[P32] reaches a neighbour on its bridge, with bridge-nf-call-iptables ${filtered}`, async function () {
+      const setting = 'net.bridge.bridge-nf-call-iptables';
+      const isThere = await lab.run('sysctl', '-n', setting).then(
+        () => true,
+        () => false,
+      );
+      if (!isThere && filtered === '1') return this.skip();
+      if (isThere) await lab.run('sysctl', '-q', '-w', `${setting}=${filtered}`);
+      const port = 8_080 + Number(filtered);
+      await c2.serve('neighbour', '172.30.0.3', port);
+      await sync([binding('172.30.0.2', '/b;81'), pool('/b;81').told([endpointAt(`172.30.0.3:${port}`)])]);
+      assert.deepEqual(await spread(c1, 81, 2), { neighbour: 2 });
+    });
+  }
+
+  it('[P32] leaves an endpoint that is the consumer itself to userspace, which reaches it', async () => {
+    const bound = binding('172.30.0.2', '/a;80');
+    await sync([bound, pool('/a;80').told([endpointAt('172.30.0.2:8080')])]);
+    assert.equal(proxier.carries(bound.id), false);
+  });
+
+  it('keeps the source address towards another network, where nothing else translates it', async () => {
+    await sync([binding('172.30.0.2', '/a;80'), pool('/a;80').told([E1])]);
+    assert.deepEqual(await c1.ask(VIP, 80), ['e1 172.30.0.2']);
+  });
+
+  it('[P27] writes its table again when somebody removed it', async () => {
+    await sync([binding('172.30.0.2', '/a;80'), pool('/a;80').told([E1])]);
+    await lab.run('nft', 'flush', 'ruleset');
+    assert.deepEqual(await spread(c1, 80, 1), { ECONNREFUSED: 1 });
+    clock.advance(3_000).catch(() => undefined);
+    while (!(await lab.run('nft', 'list', 'tables')).includes('embassy')) await settle();
+    assert.deepEqual(await spread(c1, 80, 1), { e1: 1 });
+    assert.deepEqual(log.messages('warn'), [
+      'the table of embassy was removed by somebody; it is written again',
+    ]);
+  });
+
+  it('[P28] replaces what a crash left, and leaves its table for an upgrade when told to', async () => {
+    const bound = binding('172.30.0.2', '/a;80');
+    const crashed = make({ keepsRules: true });
+    await crashed.sync(
+      new RoutingTable(1, new Map([[bound.id, { binding: bound, pool: pool('/a;80').told([E1]) }]])),
+    );
+    await c1.hold('throughout', VIP, 80);
+    await crashed[Symbol.asyncDispose]();
+    assert.deepEqual(await spread(c1, 80, 2), { e1: 2 }, 'traffic goes on while nobody is there');
+    await sync([bound, pool('/a;80').told([E2])]);
+    assert.deepEqual(await spread(c1, 80, 2), { e2: 2 });
+    assert.equal(await c1.touch('throughout'), 'alive');
+    const listed = await lab.run('nft', 'list', 'table', 'inet', 'embassy');
+    assert.equal(listed.match(/chain pool-/g)?.length, 1);
+  });
+
+  it('carries a thousand bindings, and changes one of them alone', async () => {
+    const bindings = Array.from({ length: 1_000 }, (_, n) => binding('172.30.0.2', `/s${n};${10_000 + n}`));
+    const pools = bindings.map((bound) => pool(`${bound.descriptor.service};80`));
+    const routes = bindings.map(
+      (bound, n) => [bound, pools[n]?.told([n % 2 === 0 ? E1 : E2])] as [Binding, PoolSnapshot],
+    );
+    await sync(...routes);
+    assert.deepEqual(await spread(c1, 10_999, 1), { e2: 1 });
+    const [first, ...rest] = routes;
+    assert(first !== undefined);
+    await sync([first[0], pools[0]?.told([E3]) ?? first[1]], ...rest);
+    assert.deepEqual(await spread(c1, 10_000, 1), { e3: 1 });
+    assert.deepEqual(await spread(c1, 10_001, 1), { e2: 1 });
+  });
+
+  /** Waits until so many translated TCP connections of the consumer are tracked. */
+  async function flowsAre(count: number): Promise<void> {
+    for (;;) {
+      const listed = await lab.run(
+        'conntrack',
+        '-L',
+        '-p',
+        'tcp',
+        '--orig-src',
+        '172.30.0.2',
+        '--orig-port-dst',
+        '80',
+        '--state',
+        'ESTABLISHED',
+      );
+      if (listed.split('\n').filter((line) => line !== '').length === count) return;
+      await settle();
+    }
+  }
+});
