@@ -5,6 +5,7 @@ import { EventLog } from './app/event-log.ts';
 import { listenPlan } from './app/listen-plan.ts';
 import { createRelay } from './app/relay.ts';
 import { connectionBudget } from './app/connection-budget.ts';
+import { ProxierPair } from './app/proxier-pair.ts';
 import { survey } from './app/survey.ts';
 import { UserspaceProxier } from './app/userspace-proxier.ts';
 import { createLog } from './adapters/log/client.ts';
@@ -28,9 +29,11 @@ import {
   createCapture,
   createRedirector,
   tellHiddenPorts,
+  tellUncaptured,
 } from './wiring/create-capture.ts';
 import { createDiscoveries, createMemory, discoveryChoices } from './wiring/create-discoveries.ts';
 import { createProvider } from './wiring/create-provider.ts';
+import { createKernelProxier, removeKernelTable } from './wiring/create-kernel-proxier.ts';
 import { followFlowTable } from './wiring/follow-flow-table.ts';
 import { serveAdmin } from './wiring/serve-admin.ts';
 import { failureInWords } from './wiring/failure-in-words.ts';
@@ -131,7 +134,7 @@ async function run(options: Options, written: Log): Promise<number> {
     return 0;
   }
   const listen = listenPlan(HOST, { ...options, virtualIps });
-  if (options.capture.kind === 'none') tellUncaptured(options, log);
+  if (options.capture.kind === 'none') tellUncaptured(options, HOST, log);
   const listener = new NodeListener({ log }, SOCKET_TUNING_DEFAULT);
   const isCapturing = options.capture.kind === 'dnat' || options.capture.kind === 'redirect';
   const marked = new MarkedDescriptors({ log }, isCapturing ? virtualIps : []);
@@ -148,6 +151,13 @@ async function run(options: Options, written: Log): Promise<number> {
     ),
   );
   await proxier.open();
+  const kernel = await createKernelProxier(
+    { clock, log },
+    options,
+    virtualIps,
+    () => daemon.consumers.interfaces,
+  );
+  if (kernel !== undefined) resources.use(kernel);
   if (listen.kind === 'captured') log.info(`listening on ${listen.at.map(formatSocketAddress).join(', ')}`);
   tellHiddenPorts(log, HOST, { ...options, virtualIps });
   const capture = createCapture(
@@ -160,17 +170,22 @@ async function run(options: Options, written: Log): Promise<number> {
       random,
       log,
       metrics,
-      providers: [createProvider({ clock, random, log, host: HOST }, options, virtualIps)],
+      providers: [
+        createProvider({ clock, random, log, host: HOST }, options, {
+          virtualIps,
+          udp: kernel !== undefined,
+        }),
+      ],
       discoveries,
       resolver: new NodeResolver({ clock }),
       prober: new NodeProber({ clock, dialer }),
       memory,
-      proxier,
+      proxier: kernel === undefined ? proxier : new ProxierPair({ kernel, userspace: proxier }),
       capture,
     },
     { ...options, defaults: { discoveries: discoveryChoices(options), balance: options.balance } },
   );
-  const view = new DaemonView({ clock, daemon, proxier, events: log }, { version: packageVersion() });
+  const view = new DaemonView({ clock, daemon, proxier, kernel, events: log }, { version: packageVersion() });
   metrics.observe(view);
   await serveAdmin({ daemon: view, metrics, log }, options.admin, {
     readsNeedToken: () => view.hasHostConsumers,
@@ -188,7 +203,12 @@ async function check(options: Options, log: Log): Promise<number> {
   const found = await survey(
     {
       clock,
-      providers: [createProvider({ clock, random, log, host: HOST }, options, [])],
+      providers: [
+        createProvider({ clock, random, log, host: HOST }, options, {
+          virtualIps: [],
+          udp: options.proxier !== 'userspace',
+        }),
+      ],
       discoveries,
       resolver: new NodeResolver({ clock }),
     },
@@ -206,7 +226,9 @@ async function check(options: Options, log: Log): Promise<number> {
 
 async function cleanup(log: Log): Promise<number> {
   const redirector = createRedirector(log);
-  const removed = await redirector.cleanup({ signal: AbortSignal.timeout(CLEANUP_TIMEOUT_MS) });
+  const hadTable = await removeKernelTable();
+  const hadRules = await redirector.cleanup({ signal: AbortSignal.timeout(CLEANUP_TIMEOUT_MS) });
+  const removed = hadTable || hadRules;
   log.info(removed ? 'the rules of embassy are removed' : 'there are no rules of embassy; nothing to remove');
   return 0;
 }
@@ -255,19 +277,6 @@ function stopSignals(log: Log): { readonly stop: AbortSignal; readonly abort: Ab
 function withSecrets(options: Options): DiscoveryOptions {
   const token = process.env['CONSUL_HTTP_TOKEN'] ?? '';
   return { ...options, consulToken: token === '' ? undefined : token };
-}
-
-/** Says what is the operator's to do where no rule is written. */
-function tellUncaptured(options: Options, log: Log): void {
-  log.info(
-    `no capture mode is chosen: lead TCP to port ${options.port} by rules of your own, ` +
-      'or start with --dnat, --redirect or --listen',
-  );
-  if (HOST.addressesOf(options.interface).length > 0) return;
-  log.warn(
-    `interface ${options.interface} does not exist or has no address: embassy listens on loopback only; ` +
-      'choose another with -interface=NAME',
-  );
 }
 
 /** A reader that has seen enough (`embassy check | head`) is no failure. */

@@ -6,6 +6,8 @@ import { printProgress } from './progress.ts';
 const COMMANDS = [
   { command: 'ip', name: 'iproute2' },
   { command: 'iptables', name: 'iptables' },
+  { command: 'nft', name: 'nftables' },
+  { command: 'conntrack', name: 'conntrack' },
 ] as const;
 
 // A program of `npm test`, before the unit tests: where everything is required, none of them may be skipped

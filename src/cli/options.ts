@@ -154,6 +154,13 @@ export const OPTIONS = {
     defaults: ['round-robin'],
     help: BALANCES_IN_LINES,
   }),
+  proxier: row('proxier', choice('WHO', ['userspace', 'nftables', 'auto']), CONNECTIONS, {
+    defaults: ['userspace'],
+    help: 'userspace, nftables (the kernel as far as it can),\nor auto (the kernel where there is nft)',
+  }),
+  keepRules: row('keep-rules', toggle(), CONNECTIONS, {
+    help: 'leave the table of nftables at stop, for an upgrade',
+  }),
   unknownWait: row('unknown-wait', duration({ minMs: 0, maxMs: MINUTE_MS }), CONNECTIONS, {
     defaults: ['3'],
     help: 'how long a connection waits for a first answer',

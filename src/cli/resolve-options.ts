@@ -52,6 +52,9 @@ export interface Options extends LogOptions {
   readonly interface: string;
   readonly port: Port;
   readonly balance: Balance;
+  readonly proxier: 'userspace' | 'nftables' | 'auto';
+  /** Whether the kernel's table stays at stop. */
+  readonly keepRules: boolean;
   readonly maxConnections: number;
   readonly maxBindings: number;
   /** Whether endpoints with a warning are left out, as failing ones always are. */
@@ -97,6 +100,10 @@ export function resolveOptions(sources: OptionSources): Result<Options> {
   const capture = chooseCapture(reader);
   const rest = readRest(reader);
   const admin = chooseAdmin(reader, capture);
+  if (rest.proxier === 'nftables' && capture.kind !== 'dnat') {
+    const message = 'nftables needs --dnat; the other capture modes are carried in userspace';
+    reader.report({ place: 'option --proxier', message });
+  }
   for (const option of [OPTIONS.json, OPTIONS.watch, OPTIONS.timeout]) refuse(reader, option);
   if (reader.problems.length > 0) return { ok: false, problems: reader.problems };
   return { ok: true, value: { ...rest, discoveries, capture, admin } };
@@ -149,6 +156,8 @@ function readRest(reader: OptionReader): Omit<Options, 'discoveries' | 'capture'
     interface: reader.one(OPTIONS.interface),
     port: reader.one(OPTIONS.port),
     balance: reader.one(OPTIONS.balance),
+    proxier: reader.one(OPTIONS.proxier),
+    keepRules: reader.optional(OPTIONS.keepRules)?.value ?? false,
     unknownWaitMs: reader.one(OPTIONS.unknownWait),
     maxConnections: reader.one(OPTIONS.maxConnections),
     halfCloseTimeoutMs: reader.one(OPTIONS.halfCloseTimeout),

@@ -18,6 +18,7 @@ const binding = z.strictObject({
   endpoints: count,
   ready: count,
   open: count,
+  carrier: z.enum(['userspace', 'nftables']),
 });
 
 const service = z.strictObject({

@@ -17,8 +17,9 @@ export interface BindingView {
   readonly state: 'unknown' | 'empty' | 'panic' | 'ready';
   readonly endpoints: number;
   readonly ready: number;
-  /** Connections open now, waiting ones included. */
+  /** Connections open now, waiting ones included; those the kernel carries are not seen. */
   readonly open: number;
+  readonly carrier: 'userspace' | 'nftables';
 }
 
 /** A service in one discovery, and what is known of it. */

@@ -123,3 +123,16 @@ export function tellHiddenPorts(log: Log, host: HostAddresses, options: Options)
           '--unbound=pass leaves it what is not bound',
   );
 }
+
+/** Says what is the operator's to do where no rule is written. */
+export function tellUncaptured(options: Options, host: Pick<HostAddresses, 'addressesOf'>, log: Log): void {
+  log.info(
+    `no capture mode is chosen: lead TCP to port ${options.port} by rules of your own, ` +
+      'or start with --dnat, --redirect or --listen',
+  );
+  if (host.addressesOf(options.interface).length > 0) return;
+  log.warn(
+    `interface ${options.interface} does not exist or has no address: embassy listens on loopback only; ` +
+      'choose another with -interface=NAME',
+  );
+}

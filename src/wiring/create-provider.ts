@@ -27,16 +27,17 @@ export interface ProviderDependencies {
 /**
  * Makes the provider that was chosen.
  *
- * @param virtualIps - What consumers dial; static consumers arrive through the interface that has it.
+ * @param rest - `virtualIps`: what consumers dial; static consumers arrive through the interface that has it.
+ *   `udp`: whether `/udp` can be carried.
  * @throws {HostAddressError} Static services are for the address of an interface that has none.
  */
 export function createProvider(
   dependencies: ProviderDependencies,
   options: Options,
-  virtualIps: readonly IpAddress[],
+  { virtualIps, udp }: { readonly virtualIps: readonly IpAddress[]; readonly udp: boolean },
 ): Provider {
   const { clock, random, log, host } = dependencies;
-  const rules = { discoveries: discoveryChoices(options), udp: false };
+  const rules = { discoveries: discoveryChoices(options), udp };
   switch (options.provider) {
     case 'docker': {
       const { docker, prefix, capture } = options;

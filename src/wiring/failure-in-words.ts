@@ -7,6 +7,7 @@ import { VirtualIpUnknown } from '../app/find-virtual-ips.ts';
 import { HostAddressError } from '../app/listen-plan.ts';
 import { MarathonError } from '../adapters/marathon/marathon-client.ts';
 import { ListenError } from '../ports/listener.ts';
+import { NftablesError } from '../adapters/nftables/nftables-client.ts';
 import { RedirectorError } from '../ports/redirector.ts';
 import { TokenFileError } from '../adapters/node/token-file.ts';
 
@@ -16,7 +17,7 @@ import { TokenFileError } from '../adapters/node/token-file.ts';
  * Pure.
  */
 export function failureInWords(error: unknown): string {
-  if (error instanceof RedirectorError) return error.inWords;
+  if (error instanceof RedirectorError || error instanceof NftablesError) return error.inWords;
   if (error instanceof ListenError && error.code === 'in-use') {
     return `${error.message}; end what has it (is embassy running already?), or choose another with -port`;
   }

@@ -220,6 +220,8 @@ describe('resolveOptions', () => {
       interface: 'eth0',
       port: 9999,
       balance: 'round-robin',
+      proxier: 'userspace',
+      keepRules: false,
       unbound: 'refuse',
       conntrackMax: undefined,
       conntrackTimeoutMs: undefined,

@@ -3,8 +3,8 @@ import { createConnection, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 
 /**
- * Does as it is told within the network namespace it was started in, one line of JSON an order, one an answer:
- * serves a name over TCP and UDP, asks who serves an address, or holds a connection open.
+ * Does as it is told within the network namespace it was started in, one line of JSON an order, one an
+ * answer: serves a name over TCP and UDP, asks who serves an address, or holds a connection open.
  */
 interface Order {
   readonly id: number;
@@ -55,7 +55,9 @@ async function serve({ address, port, name }: Order): Promise<string> {
   });
   await new Promise<void>((resolve) => tcp.listen(port, address, resolve));
   const udp = createSocket(address.includes(':') ? 'udp6' : 'udp4');
-  udp.on('message', (_message, from) => udp.send(`${name} ${from.address}`, from.port, from.address));
+  udp.on('message', (_message, from) => {
+    udp.send(`${name} ${from.address}`, from.port, from.address);
+  });
   await new Promise<void>((resolve) => udp.bind(port, address, resolve));
   return 'serving';
 }

@@ -5,11 +5,14 @@ import type { BindingView } from '../../ports/admin.ts';
 /**
  * Tells a binding as people see it.
  *
- * @param open - The count of its connections.
+ * @param rest - `open`: the count of its connections; `carrier`: who carries them.
  *
  * Pure.
  */
-export function bindingView({ binding, pool }: Route, open: number): BindingView {
+export function bindingView(
+  { binding, pool }: Route,
+  { open, carrier }: Pick<BindingView, 'open' | 'carrier'>,
+): BindingView {
   const isKnown = pool.state === 'known';
   const endpoints = isKnown ? pool.endpoints.length : 0;
   return {
@@ -26,5 +29,6 @@ export function bindingView({ binding, pool }: Route, open: number): BindingView
     endpoints,
     ready: isKnown ? endpoints - pool.states.size : 0,
     open,
+    carrier,
   };
 }

@@ -5,6 +5,7 @@ import { bindingView } from './binding-view.ts';
 import { endpointViews } from './endpoint-words.ts';
 import { DECISIONS_SHOWN, explain, findConsumers } from './explain.ts';
 import { serviceView } from './service-words.ts';
+import type { BindingId } from '../../domain/binding.ts';
 import type { Consumer } from '../../domain/consumer.ts';
 import type { PoolSnapshot, Route } from '../../domain/route.ts';
 import type {
@@ -40,6 +41,8 @@ export interface DaemonViewDependencies {
   readonly clock: Clock;
   readonly daemon: Pick<Daemon, 'table' | 'services' | 'consumers' | 'problems' | 'waitingFor' | 'onSync'>;
   readonly proxier: Pick<UserspaceProxier, 'connections' | 'decisions' | 'openOf' | 'openTo'>;
+  /** The data plane in the kernel; undefined where there is none. */
+  readonly kernel: { carries(id: BindingId): boolean } | undefined;
   readonly events: EventLog;
 }
 
@@ -186,7 +189,10 @@ export class DaemonView implements AdminView, AdminControls {
   }
 
   #bindingView(route: Route): BindingView {
-    return bindingView(route, this.#dependencies.proxier.openOf(route.binding.id));
+    const { proxier, kernel } = this.#dependencies;
+    const { id } = route.binding;
+    const carrier = kernel?.carries(id) === true ? 'nftables' : 'userspace';
+    return bindingView(route, { open: proxier.openOf(id), carrier });
   }
 
   #endpointViews(pool: PoolSnapshot): readonly EndpointView[] {

@@ -149,7 +149,7 @@ describe('NftablesProxier on the kernel', function () {
     assert.deepEqual(await spread(c1, 80, 40), { e1: 10, e2: 20, e3: 10 });
   });
 
-  it('[C6] gives each pool a turn of its own: two services that alternate see all of their endpoints', async () => {
+  it('[C6] gives each pool a turn of its own: two that alternate see all of their endpoints', async () => {
     await sync(
       [binding('172.30.0.2', '/a;80'), pool('/a;80').told([E1, E2])],
       [binding('172.30.0.2', '/b;81'), pool('/b;81').told([E1, E2])],
@@ -209,7 +209,7 @@ describe('NftablesProxier on the kernel', function () {
     assert.equal(proxier.carries(bound.id), false);
   });
 
-  it('[P25] lets a connection to a removed endpoint go on until the drain is over, and others for ever', async () => {
+  it('[P25] lets a connection to a removed endpoint go on until the drain is over', async () => {
     const bound = binding('172.30.0.2', '/a;80');
     const service = pool('/a;80');
     await sync([bound, service.told([E1])]);
@@ -223,7 +223,7 @@ describe('NftablesProxier on the kernel', function () {
     assert.deepEqual([await c1.touch('one'), await c1.touch('two')], ['closed', 'alive']);
   });
 
-  it("[C10] cuts the connections of a binding that is gone, and of one that is somebody else's now [P04]", async () => {
+  it("[C10] [P04] cuts the connections of a binding that is gone or somebody else's", async () => {
     const bound = binding('172.30.0.2', '/a;80');
     const service = pool('/a;80').told([E1]);
     await sync([bound, service]);
@@ -236,7 +236,7 @@ describe('NftablesProxier on the kernel', function () {
   });
 
   for (const filtered of ['0', '1']) {
-    it(`[P32] reaches a neighbour on its bridge, with bridge-nf-call-iptables ${filtered}`, async function () {
+    it(`[P32] reaches a neighbour on its bridge, bridge-nf-call-iptables ${filtered}`, async function () {
       const setting = 'net.bridge.bridge-nf-call-iptables';
       const isThere = await lab.run('sysctl', '-n', setting).then(
         () => true,

@@ -82,7 +82,10 @@ async function bench(): Promise<Bench> {
   );
   const stop = new AbortController();
   const done = daemon.run({ stop: stop.signal, abort: never });
-  const view = new DaemonView({ clock, daemon, proxier, events: log }, { version: '1.2.3' });
+  const view = new DaemonView(
+    { clock, daemon, proxier, kernel: undefined, events: log },
+    { version: '1.2.3' },
+  );
   return {
     clock,
     provider,

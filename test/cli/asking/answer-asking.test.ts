@@ -31,6 +31,7 @@ const BINDING: BindingView = {
   endpoints: 2,
   ready: 1,
   open: 3,
+  carrier: 'userspace',
 };
 
 const ENDPOINT: EndpointView = {

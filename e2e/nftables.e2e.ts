@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import { printProgress } from './support/progress.ts';
+import { Traffic, isRefused, outcomeOf, requestsOf, tally } from './support/traffic.ts';
+import { World } from './support/world.ts';
+import type { Consumer } from './support/consumer.ts';
+import type { RunningEmbassy } from './support/started-docker-host.ts';
+import type { Request } from './support/traffic.ts';
+
+const LOG_TIMEOUT_MS = 10_000;
+
+/** From the write to etcd, begun, to the first connection that goes by it. */
+const EFFECT_LIMIT_MS = 1_000;
+
+/** How long nobody is there while traffic goes on. */
+const AWAY_MS = 5_000;
+
+const EVERY_MS = 10;
+
+const BLUE = '/services/prod/blue';
+const GREEN = '/services/prod/green';
+
+for (const proxier of ['nftables', 'auto']) {
+  describe(`embassy --dnat --proxier=${proxier} on a Docker host with etcd`, () => {
+    let stack: AsyncDisposableStack;
+    let world: World;
+    let embassy: RunningEmbassy;
+
+    before(async () => {
+      stack = new AsyncDisposableStack();
+      world = stack.use(await World.start());
+      embassy = await start();
+    });
+    after(async () => {
+      await embassy[Symbol.asyncDispose]();
+      await stack.disposeAsync();
+    });
+    afterEach(async () => {
+      await world.clear();
+    });
+
+    async function start(): Promise<RunningEmbassy> {
+      return world.embassy([`--proxier=${proxier}`, '--endpoint-drain=2s']);
+    }
+
+    async function bound(name: string, descriptor: string): Promise<Consumer> {
+      const before = await embassy.lineCount();
+      const consumer = await world.host.runConsumer({ name, env: { BACKEND_X: descriptor } });
+      await embassy.waitForLog(new RegExp(`bound ${name} `, 'u'), LOG_TIMEOUT_MS, before);
+      return consumer;
+    }
+
+    async function requests(consumer: Consumer, port: number, count: number): Promise<readonly Request[]> {
+      return requestsOf(world.host, consumer, { address: world.virtualIp, port, count });
+    }
+
+    /** What our table holds, as nft lists it. */
+    async function table(): Promise<string> {
+      return world.host.output(['nft', 'list', 'table', 'inet', 'embassy']);
+    }
+
+    it('leads one port of two consumers to the service of each, in the kernel', async () => {
+      await using blue = await world.offer(BLUE, 'blue');
+      await using green = await world.offer(GREEN, 'green');
+      const [one, two] = [await bound('one', `${BLUE};80`), await bound('two', `${GREEN};80`)];
+      const [ones, twos] = await Promise.all([requests(one, 80, 100), requests(two, 80, 100)]);
+      assert.deepEqual(tally(ones), { [blue.name]: 100 });
+      assert.deepEqual(tally(twos), { [green.name]: 100 });
+      assert.match(await table(), new RegExp(`${await one.address()} .* goto pool-`, 'u'));
+    });
+
+    it('refuses what nobody asked for, and a service without an endpoint, at once', async () => {
+      await using endpoint = await world.offer(BLUE, 'blue');
+      const asking = await bound('asking', `${BLUE};80`);
+      const empty = await bound('empty', `${GREEN};80`);
+      for (const refused of [await requests(asking, 81, 20), await requests(empty, 80, 20)]) {
+        assert(refused.every(isRefused), JSON.stringify(tally(refused)));
+        assert(refused.every(({ elapsedMs }) => elapsedMs <= 100));
+      }
+      assert.deepEqual(tally(await requests(asking, 80, 5)), { [endpoint.name]: 5 });
+    });
+
+    it('[C6] takes three endpoints in exact turn', async () => {
+      await using three = new AsyncDisposableStack();
+      for (const name of ['a', 'b', 'c']) three.use(await world.offer(BLUE, name));
+      const one = await bound('one', `${BLUE};80`);
+      await embassy.waitForLog(/prod\/blue has 3 endpoints/u, LOG_TIMEOUT_MS);
+      const turns = (await requests(one, 80, 31)).map(outcomeOf);
+      for (const [index, name] of turns.entries()) {
+        if (index >= 3) assert.equal(name, turns[index - 3], `request ${index} breaks the turn`);
+      }
+      assert.deepEqual(new Set(turns.slice(0, 3)), new Set(['a', 'b', 'c']));
+    });
+
+    it('follows endpoints within a second, without a failed connection', async () => {
+      await using a = await world.offer(BLUE, 'a');
+      const consumer = await bound('reader', `${BLUE};80`);
+      await using b = await world.serve('b');
+      await using traffic = await Traffic.start(world.host, consumer, {
+        address: world.virtualIp,
+        port: 80,
+        everyMs: EVERY_MS,
+      });
+      await traffic.first('that a answered', (request) => outcomeOf(request) === 'a');
+      const atMs = Date.now();
+      await world.register(BLUE, b);
+      const first = await traffic.first('that b answered', (request) => outcomeOf(request) === 'b');
+      printProgress(`nftables: an added endpoint was in effect after ${first.startedAtMs - atMs} ms`);
+      assert(first.startedAtMs - atMs <= EFFECT_LIMIT_MS);
+      await world.withdraw(BLUE, 'a');
+      await delay(EFFECT_LIMIT_MS);
+      const sinceMs = Date.now();
+      await traffic.more(20);
+      const all = await traffic.stop();
+      assert.deepEqual(Object.keys(tally(all)).sort(), ['a', 'b'], 'none may fail');
+      assert(
+        all.filter(({ startedAtMs }) => startedAtMs > sinceMs).every((request) => outcomeOf(request) === 'b'),
+      );
+      assert.equal(a.name, 'a');
+    });
+
+    it('[P28] carries on while it is killed: no connection fails, and its next start changes nothing', async () => {
+      await using endpoint = await world.offer(BLUE, 'blue');
+      const consumer = await bound('reader', `${BLUE};80`);
+      await requests(consumer, 80, 5);
+      await using traffic = await Traffic.start(world.host, consumer, {
+        address: world.virtualIp,
+        port: 80,
+        everyMs: EVERY_MS,
+      });
+      await traffic.more(20);
+      await embassy.signal('SIGKILL');
+      await embassy.waitExit(LOG_TIMEOUT_MS);
+      await delay(AWAY_MS);
+      await traffic.more(20);
+      await embassy[Symbol.asyncDispose]();
+      embassy = await start();
+      await embassy.waitForLog(/bound reader /u, LOG_TIMEOUT_MS);
+      await delay(1_000);
+      const all = await traffic.stop();
+      printProgress(
+        `nftables: ${all.length} requests while embassy was killed and started again, none failed`,
+      );
+      assert.deepEqual(tally(all), { [endpoint.name]: all.length });
+    });
+
+    it('[C9] leaves nothing when it is stopped', async () => {
+      await embassy.signal('SIGTERM');
+      assert.equal(await embassy.waitExit(LOG_TIMEOUT_MS), 0);
+      assert.doesNotMatch(await world.host.output(['nft', 'list', 'tables']), /embassy/u);
+      assert.doesNotMatch(await world.host.iptablesSave(), /EMBASSY/u);
+      await embassy[Symbol.asyncDispose]();
+      embassy = await start();
+    });
+  });
+}

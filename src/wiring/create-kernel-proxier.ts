@@ -1,0 +1,63 @@
+import { conntrackFlowCutter } from '../adapters/conntrack-command/client.ts';
+import { nftablesClient } from '../adapters/nftables/client.ts';
+import { TABLE } from '../adapters/nftables/kernel-table.ts';
+import { NftablesError } from '../adapters/nftables/nftables-client.ts';
+import { NftablesProxier } from '../adapters/nftables/nftables-proxier.ts';
+import { hostNetwork } from '../adapters/node/interfaces.ts';
+import type { Options } from '../cli/resolve-options.ts';
+import type { IpAddress } from '../domain/address.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+
+/**
+ * Makes the data plane in the kernel, where it was asked for and this host has what it needs.
+ *
+ * @param interfaces - Where consumers' traffic arrives, now.
+ * @returns Undefined where everything is carried in userspace; why is said.
+ * @throws {NftablesError} `--proxier=nftables`, and this host cannot.
+ */
+export async function createKernelProxier(
+  dependencies: { readonly clock: Clock; readonly log: Log },
+  options: Pick<Options, 'capture' | 'endpointDrainMs' | 'keepRules' | 'proxier'>,
+  virtualIps: readonly IpAddress[],
+  interfaces: () => readonly string[],
+): Promise<NftablesProxier | undefined> {
+  const { log } = dependencies;
+  const client = nftablesClient();
+  if (options.proxier === 'userspace' || options.capture.kind !== 'dnat') {
+    if (options.proxier === 'auto') log.info('without --dnat the kernel carries nothing: all is userspace');
+    // What a run with another proxier left would lead past this one.
+    if (options.capture.kind === 'dnat') await removeKernelTable();
+    return undefined;
+  }
+  try {
+    await client.tables({ signal: new AbortController().signal });
+  } catch (error) {
+    if (!(error instanceof NftablesError) || options.proxier === 'nftables') throw error;
+    log.warn(`${error.inWords} Everything is carried in userspace.`);
+    return undefined;
+  }
+  const { endpointDrainMs, keepRules: keepsRules } = options;
+  return new NftablesProxier(
+    { ...dependencies, client, flows: conntrackFlowCutter(), host: hostNetwork },
+    { virtualIps, interfaces, endpointDrainMs, keepsRules },
+  );
+}
+
+/**
+ * Removes the table of an earlier run.
+ *
+ * @returns Whether there was one. A host without nft has none.
+ */
+export async function removeKernelTable(): Promise<boolean> {
+  const client = nftablesClient();
+  const signal = new AbortController().signal;
+  try {
+    if (!(await client.tables({ signal })).includes(TABLE)) return false;
+    await client.apply(`delete table ${TABLE}\n`, { signal });
+    return true;
+  } catch (error) {
+    if (error instanceof NftablesError) return false;
+    throw error;
+  }
+}
