@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { until } from '../e2e/support/until.ts';
 import { HTTP_PORT, IPERF_PORT, waitForListener } from './endpoint-service.ts';
-import { CONSUMER_INTERFACE, ENDPOINT_IP, HOST_IP } from './testbed.ts';
+import { CONSUMER_INTERFACE, CONSUMER_IP, ENDPOINT_IP, HOST_IP } from './testbed.ts';
 import type { CarrierName } from './figures.ts';
 import type { RunningProgram } from './running-program.ts';
 import type { Testbed } from './testbed.ts';
@@ -11,6 +12,12 @@ const CHECKOUT = fileURLToPath(new URL('..', import.meta.url));
 
 /** As many as HAProxy takes with the file limit of a small machine. */
 const CONNECTIONS_MAX = 2_000;
+
+/** A daemon is ready in a second; a busy machine takes its time. */
+const READY_TIMEOUT_MS = 10_000;
+
+/** The virtual IP of the kernel's data plane, which is led nowhere by a rule of the bench. */
+const KERNEL_IP = '10.77.9.6';
 
 /** One way to the endpoint. */
 export interface CarrierPlan {
@@ -43,6 +50,7 @@ export interface Carrier extends AsyncDisposable {
 export function carrierPlans(options: { readonly against: string | undefined }): readonly CarrierPlan[] {
   const { against } = options;
   const peers: CarrierPlan[] = [
+    { name: 'kernel', ip: KERNEL_IP, needs: ['nft'], relays: true, proxy: kernel(9_996) },
     { name: 'haproxy', ip: '10.77.9.2', needs: ['haproxy'], relays: true, proxy: haproxy(7_102, 7_202) },
     { name: 'nginx', ip: '10.77.9.3', needs: ['nginx'], relays: true, proxy: nginxStream(7_103, 7_203) },
     { name: 'direct', ip: ENDPOINT_IP, needs: [], relays: true, proxy: undefined },
@@ -73,16 +81,31 @@ export async function startCarrier(
   const { folder, signal } = options;
   if (plan.proxy === undefined)
     return { plan, program: undefined, [Symbol.asyncDispose]: async () => undefined };
+  if (plan.name === 'kernel') {
+    // Traffic is captured where its virtual IP is.
+    const words = ['address', 'replace', `${KERNEL_IP}/32`, 'dev', CONSUMER_INTERFACE];
+    await testbed.host.run(['ip', ...words], { timeoutMs: READY_TIMEOUT_MS });
+  }
   const program = testbed.host.start(await plan.proxy.command(folder));
   try {
     for (const port of plan.proxy.listens.values()) {
       await waitForListener(testbed, { at: `${HOST_IP}:${port}`, side: 'host', signal });
     }
+    if (plan.name === 'kernel') await waitForTable(testbed, signal);
     return { plan, program, [Symbol.asyncDispose]: async () => program[Symbol.asyncDispose]() };
   } catch (error) {
     await program[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** The kernel carries when its table leads somewhere. */
+async function waitForTable(testbed: Testbed, signal: AbortSignal): Promise<void> {
+  const argv = ['nft', 'list', 'map', 'inet', 'embassy', 'bindings4'];
+  const leads = async (): Promise<true | undefined> =>
+    (await testbed.host.run(argv, { timeoutMs: READY_TIMEOUT_MS })).split('goto pool-').length > 2 ||
+    undefined;
+  await until('the table of embassy to lead somewhere', leads, { timeoutMs: READY_TIMEOUT_MS, signal });
 }
 
 /** The daemon as it is delivered, with the static provider and an endpoints file. */
@@ -102,6 +125,35 @@ function embassy(checkout: string, port: number): ProxyPlan {
         `-discovery=file:${file}`,
         `-interface=${CONSUMER_INTERFACE}`,
         '-virtual-ip=10.77.9.1',
+        '--admin-socket=off',
+        '--admin-listen=off',
+        `-port=${port}`,
+      ];
+    },
+  };
+}
+
+/** The same daemon, whose kernel carries: its table is the only way there. */
+function kernel(port: number): ProxyPlan {
+  return {
+    listens: new Map(),
+    command: async (folder) => {
+      const file = path.join(folder, 'kernel-endpoints.yaml');
+      const services = { http: [`${ENDPOINT_IP}:${HTTP_PORT}`], iperf: [`${ENDPOINT_IP}:${IPERF_PORT}`] };
+      await writeFile(file, JSON.stringify(services));
+      return [
+        process.execPath,
+        path.join(CHECKOUT, 'stage/embassy.cjs'),
+        '-provider=static',
+        `-services=http;${HTTP_PORT},iperf;${IPERF_PORT}`,
+        `-consumer=${CONSUMER_IP}`,
+        `-discovery=file:${file}`,
+        `-interface=${CONSUMER_INTERFACE}`,
+        `-virtual-ip=${KERNEL_IP}`,
+        '--dnat',
+        '--proxier=nftables',
+        '--admin-socket=off',
+        '--admin-listen=off',
         `-port=${port}`,
       ];
     },

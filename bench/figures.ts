@@ -1,5 +1,5 @@
 /** What carries the traffic, in the order of the table's columns. */
-export const CARRIERS = ['embassy', 'other', 'haproxy', 'nginx', 'direct', 'bare'] as const;
+export const CARRIERS = ['embassy', 'other', 'kernel', 'haproxy', 'nginx', 'direct', 'bare'] as const;
 
 export type CarrierName = (typeof CARRIERS)[number];
 

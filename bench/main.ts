@@ -14,6 +14,7 @@ const DAEMON = new URL('../dist/main.js', import.meta.url);
 const PACKAGES = [
   { program: 'ip', name: 'iproute2' },
   { program: 'iptables', name: 'iptables' },
+  { program: 'nft', name: 'nftables' },
   { program: 'haproxy', name: 'haproxy' },
   { program: 'nginx', name: 'nginx' },
   { program: 'wrk', name: 'wrk' },

@@ -10,6 +10,7 @@ const TABLE_END = '<!-- bench:end -->';
 const HEADINGS: Readonly<Record<CarrierName, string>> = {
   embassy: 'embassy',
   other: 'the other build',
+  kernel: 'embassy, nftables',
   haproxy: 'HAProxy',
   nginx: 'nginx stream',
   direct: 'direct',
@@ -43,7 +44,13 @@ export function formatTable(results: Results, circumstances: Circumstances): rea
   const rows = names.filter((name) =>
     carriers.some((carrier) => valuesOf(results, carrier, name).length > 0),
   );
-  const heading = ['', ...carriers.map((carrier) => HEADINGS[carrier]), 'embassy / HAProxy', 'wanted'];
+  const heading = [
+    '',
+    ...carriers.map((carrier) => HEADINGS[carrier]),
+    'embassy / HAProxy',
+    'wanted',
+    'nftables / direct',
+  ];
   return [
     `${facts.join(', ')}. ${rounds} rounds in turn, ` +
       `${seconds} s for each figure and carrier: medians, ± half the range.`,
@@ -77,7 +84,14 @@ function rowOf(results: Results, name: FigureName, carriers: readonly CarrierNam
   const [ours, theirs] = [valuesOf(results, 'embassy', name), valuesOf(results, 'haproxy', name)];
   const ratio = compare(ours, theirs);
   const reached = isReached(figure.target, ratio, summarise(ours));
-  return [`${figure.title}, ${figure.unit}`, ...cells, formatSummary(ratio), formatTarget(figure, reached)];
+  const kernel = compare(valuesOf(results, 'kernel', name), valuesOf(results, 'direct', name));
+  return [
+    `${figure.title}, ${figure.unit}`,
+    ...cells,
+    formatSummary(ratio),
+    formatTarget(figure, reached),
+    formatSummary(kernel),
+  ];
 }
 
 /** Whether what is wanted was reached; undefined where the run cannot say. */

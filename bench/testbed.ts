@@ -3,7 +3,7 @@ import { Namespace } from './namespace.ts';
 const COMMAND_TIMEOUT_MS = 10_000;
 
 /** The addresses: a consumer's network and an endpoint's, joined by the host, where the proxies run. */
-const CONSUMER_IP = '10.77.1.2';
+export const CONSUMER_IP = '10.77.1.2';
 export const HOST_IP = '10.77.1.1';
 export const ENDPOINT_IP = '10.77.2.2';
 const ENDPOINT_GATEWAY_IP = '10.77.2.1';

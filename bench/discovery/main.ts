@@ -61,22 +61,35 @@ for (const start of [startEtcd, startConsul]) {
   const many = await measure(registry, MANY);
   const served = percentile(many.servedMs, 0.99);
   const growth = many.changeCpuMs / few.changeCpuMs;
-  rows.push(
-    `| ${registry.name} (${registry.limits}) | ${served.toFixed(0)} | ${percentile(many.servedMs, 0.5).toFixed(0)} ` +
-      `| ${(many.idleCpu * 100).toFixed(2)} | ${many.rssMb.toFixed(0)} (${few.rssMb.toFixed(0)}) ` +
-      `| ${many.changeCpuMs.toFixed(2)} | ${growth.toFixed(2)} |`,
-  );
+  const cells = [
+    `${registry.name} (${registry.limits})`,
+    served.toFixed(0),
+    percentile(many.servedMs, 0.5).toFixed(0),
+    (many.idleCpu * 100).toFixed(2),
+    `${many.rssMb.toFixed(0)} (${few.rssMb.toFixed(0)})`,
+    many.changeCpuMs.toFixed(2),
+    growth.toFixed(2),
+  ];
+  rows.push(`| ${cells.join(' | ')} |`);
 }
-process.stdout.write(
-  [
-    `${MANY} services of ${ENDPOINTS} endpoints each; ${os.cpus().length} cores, client and server on the same machine.`,
-    '',
-    '| discovery | registered → first connection served, p99 ms | median ms | idle CPU, % of a core | RSS, MB (with 10 services) | CPU of one change, ms | … to 10 services |',
-    '|---|---:|---:|---:|---:|---:|---:|',
-    ...rows,
-    '',
-  ].join('\n'),
-);
+const cores = `${os.cpus().length} cores, server and daemon on the same machine`;
+const headings = [
+  'discovery',
+  'registered → served, p99 ms',
+  'median',
+  'idle CPU, % of a core',
+  `RSS, MB (with ${FEW} services)`,
+  'a change, CPU ms',
+  `to ${FEW} services`,
+];
+const lines = [
+  `${MANY} services of ${ENDPOINTS} endpoints; ${cores}.`,
+  '',
+  `| ${headings.join(' | ')} |`,
+  `| ${headings.map((_, index) => (index === 0 ? '---' : '---:')).join(' | ')} |`,
+  ...rows,
+];
+process.stdout.write(`${lines.join('\n')}\n`);
 
 /** Registers what is missing, watches it, and takes the figures. */
 async function measure(registry: Registry, services: number): Promise<Figures> {
