@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { until } from '../../e2e/support/until.ts';
 import type { ChildProcess } from 'node:child_process';
 
-const DAEMON = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const DAEMON = fileURLToPath(new URL('../../stage/embassy.cjs', import.meta.url));
 
 /** A thousand services of a Consul that has just started are known within that. */
 const READY_TIMEOUT_MS = 120_000;

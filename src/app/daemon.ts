@@ -4,7 +4,7 @@ import { BACKOFF_DEFAULT, backoffMs } from '../ports/backoff.ts';
 import { computeBindings } from './compute-bindings.ts';
 import { ConsumerSet } from './consumer-set.ts';
 import { reportBindings } from './report-bindings.ts';
-import { computeRoutes, neededPools } from './routing.ts';
+import { computeRoutes, neededPools, routeBindings } from './routing.ts';
 import { Runner } from './runner.ts';
 import { ServiceSet } from './service-set.ts';
 import type { Binding, BindingId } from '../domain/binding.ts';
@@ -15,7 +15,7 @@ import type { Proxier } from '../ports/proxier.ts';
 import type { Random } from '../ports/random.ts';
 import type { CaptureKeeper } from './capture-keeper.ts';
 import type { ResilienceOptions } from './pool.ts';
-import type { RoutingDefaults } from './routing.ts';
+import type { RoutedBinding, RoutingDefaults } from './routing.ts';
 import type { ServiceSetDependencies } from './service-set.ts';
 
 /** Syncs of a burst are one; a failed one is tried again soon. */
@@ -65,6 +65,7 @@ export class Daemon {
   #isFailing = false;
   #overLimit = 0;
   #bindings: ReadonlyMap<BindingId, Binding> = new Map();
+  #routed: ReadonlyMap<BindingId, RoutedBinding> = new Map();
   /** What the capture keeper was told last. */
   #captured: ReadonlyMap<BindingId, Binding> | undefined;
   #problems: readonly Problem[] = [];
@@ -252,10 +253,11 @@ export class Daemon {
       if (overLimit > this.#overLimit) this.#dependencies.metrics.limitReached('max-bindings');
       this.#overLimit = overLimit;
       this.#bindings = bindings;
+      this.#routed = routeBindings(bindings, defaults);
       this.#consumersRevision = revision;
     }
     const snapshotOf = this.#services.snapshotOf.bind(this.#services);
-    this.#table = computeRoutes(this.#table.version + 1, this.#bindings, snapshotOf, defaults);
+    this.#table = computeRoutes(this.#table, this.#routed, snapshotOf);
     const startedAtMs = clock.monotonicMs();
     await proxier.sync(this.#table);
     metrics.synced(clock.monotonicMs() - startedAtMs);

@@ -38,6 +38,8 @@ export class ListenerSet {
   readonly #onAccepted: OnAccepted;
   readonly #open = new Map<string, Listening>();
   readonly #failed = new Set<Port>();
+  /** The bindings that were matched last. */
+  #bound: object | undefined;
   #wanted: readonly Port[] = [];
   #cancelRetry: (() => void) | undefined;
   #closed = false;
@@ -92,7 +94,9 @@ export class ListenerSet {
 
   /** Opens a listener for each port that is newly bound and closes those of ports that no longer are. */
   async sync(table: RoutingTable): Promise<void> {
-    if (this.#plan.kind !== 'direct') return;
+    // Endpoints come and go far more often than ports.
+    if (this.#plan.kind !== 'direct' || this.#bound === table.bound) return;
+    this.#bound = table.bound;
     const ports = new Set<Port>();
     for (const route of table.routes.values()) {
       if (route.binding.protocol === 'tcp') ports.add(route.binding.port);

@@ -91,6 +91,11 @@ export class Pool {
     return this.#snapshot;
   }
 
+  /** The most endpoints that any of its books remembers, for checkers. */
+  get remembered(): number {
+    return Math.max(this.#balancer.size ?? 0, this.#ejection.size, this.#sidelines.size);
+  }
+
   /** Whether any of these endpoints would be one of the pool's. */
   takesAny(endpoints: Iterable<Endpoint>): boolean {
     for (const endpoint of endpoints) if (hasTags(endpoint, this.key.tags)) return true;

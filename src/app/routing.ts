@@ -26,23 +26,41 @@ export function neededPools(
   return keys;
 }
 
+/** A binding and the pool that serves it. */
+export interface RoutedBinding {
+  readonly binding: Binding;
+  readonly key: PoolKey;
+}
+
+/** Tells which pool serves each binding; asked when bindings change, not when endpoints do. Pure. */
+export function routeBindings(
+  bindings: ReadonlyMap<BindingId, Binding>,
+  defaults: RoutingDefaults,
+): ReadonlyMap<BindingId, RoutedBinding> {
+  return new Map(
+    [...bindings].map(([id, binding]) => [id, { binding, key: poolKeyOf(binding.descriptor, defaults) }]),
+  );
+}
+
 /**
  * Joins each binding with the snapshot of its pool. A binding whose pool is not there (it is always opened
  * first) is routed to an unknown one: its connections wait a bounded time.
  *
- * Pure; O(bindings).
+ * @param before - The table so far; a route of which nothing changed is taken from it, so that whoever
+ *   follows tables sees at a glance what did.
+ *
+ * Pure; O(bindings), some nanoseconds each.
  */
 export function computeRoutes(
-  version: number,
-  bindings: ReadonlyMap<BindingId, Binding>,
+  before: RoutingTable,
+  routed: ReadonlyMap<BindingId, RoutedBinding>,
   snapshotOf: (key: PoolId) => PoolSnapshot | undefined,
-  defaults: RoutingDefaults,
 ): RoutingTable {
   const routes = new Map<BindingId, Route>();
-  for (const [id, binding] of bindings) {
-    const key = poolKeyOf(binding.descriptor, defaults);
+  for (const [id, { binding, key }] of routed) {
     const pool: PoolSnapshot = snapshotOf(key.id) ?? { state: 'unknown', key };
-    routes.set(id, { binding, pool });
+    const old = before.routes.get(id);
+    routes.set(id, old?.binding === binding && old.pool === pool ? old : { binding, pool });
   }
-  return new RoutingTable(version, routes);
+  return new RoutingTable(before.version + 1, routes, routed);
 }

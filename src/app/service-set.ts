@@ -104,6 +104,11 @@ export class ServiceSet {
     return [...this.#pools.values()].map(({ pool }) => pool);
   }
 
+  /** The counts of host names and health checks that are followed, for checkers. */
+  get followed(): { readonly names: number; readonly checks: number } {
+    return { names: this.#nameCache.names.length, checks: this.#checks.size };
+  }
+
   /** The snapshot of a pool, or undefined if nobody needs it. */
   snapshotOf(id: PoolId): PoolSnapshot | undefined {
     return this.#pools.get(id)?.pool.snapshot;

@@ -93,6 +93,11 @@ export class UserspaceProxier implements Proxier {
     return this.#bindingLimit.openOf(binding);
   }
 
+  /** The counts of what is kept for open connections, for checkers: 0 each when there are none. */
+  get kept(): { readonly waiting: number; readonly drained: number } {
+    return { waiting: this.#waiting.size, drained: this.#endpointDrain.size };
+  }
+
   /** The count of connections of a pool that are relayed to an endpoint. */
   openTo(pool: PoolId, key: string): number {
     return this.#endpointDrain.openTo(pool, key);

@@ -7,6 +7,8 @@ import type { Picker } from '../domain/route.ts';
  * itself.
  */
 export interface Balancer {
+  /** The count of addresses it remembers something of; undefined where it remembers nothing. */
+  readonly size?: number;
   /**
    * Takes a new set of endpoints.
    *

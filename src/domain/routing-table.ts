@@ -7,12 +7,15 @@ import type { Route } from './route.ts';
 export class RoutingTable {
   /** Counts up by one with each table the daemon publishes; 0 is the empty table before the first. */
   readonly version: number;
+  /** Stands for the set of bindings: the same object in tables that differ in their endpoints alone. */
+  readonly bound: object;
   /** In the order of binding ids. */
   readonly routes: ReadonlyMap<BindingId, Route>;
 
-  constructor(version: number, routes: ReadonlyMap<BindingId, Route>) {
+  constructor(version: number, routes: ReadonlyMap<BindingId, Route>, bound: object = routes) {
     this.version = version;
     this.routes = routes;
+    this.bound = bound;
     Object.freeze(this);
   }
 

@@ -1,5 +1,4 @@
 import { sameBinding } from '../../domain/binding.ts';
-import { endpointKey } from '../../domain/endpoint.ts';
 import { kernelRoute } from './kernel-routes.ts';
 import { elementOf, poolRule, TABLE, tableChanges, wholeTable } from './kernel-table.ts';
 import { FlowDrain } from './flow-drain.ts';
@@ -203,11 +202,6 @@ export class NftablesProxier implements Proxier {
     this.#turn = turn.catch(() => undefined);
     return turn;
   }
-}
-
-/** The endpoints of a route by key. Pure. */
-export function endpointKeys({ pool }: Pick<KernelRoute, 'pool'>): ReadonlySet<string> {
-  return new Set(pool.endpoints.map(endpointKey));
 }
 
 /** Removes our table, there or not, in one transaction. */
