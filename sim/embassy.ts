@@ -6,13 +6,17 @@ import { SimProber } from './prober.ts';
 import { SimResolver } from './resolver.ts';
 import type { RoutingDefaults } from '../src/app/routing.ts';
 import type { SocketAddress } from '../src/domain/address.ts';
+import type { Clock } from '../src/ports/clock.ts';
+import type { Dialer } from '../src/ports/dialer.ts';
 import type { Discovery } from '../src/ports/discovery.ts';
 import type { Log } from '../src/ports/log.ts';
 import type { Metrics } from '../src/ports/metrics.ts';
 import type { Provider } from '../src/ports/provider.ts';
 import type { Proxier } from '../src/ports/proxier.ts';
+import type { Relay } from '../src/ports/relay.ts';
 import type { SimClock } from './clock.ts';
 import type { SimHost } from './host.ts';
+import type { Observer } from './observer.ts';
 import type { SeededRandom } from './random.ts';
 import type { Sources } from './sources.ts';
 
@@ -21,19 +25,35 @@ export const DEFAULTS: RoutingDefaults = {
   discoveries: [{ name: 'etcd', wildcards: true }],
   balance: 'round-robin',
 };
-export const MAX_BINDINGS = 256;
 const DRAIN_MS = 8_000;
 const LOSS_HOLD_MS = 10_000;
-const MAX_CONNECTIONS = 10_000;
 const ENDPOINT_DRAIN_MS = 60_000;
 const UNKNOWN_WAIT_MS = 3_000;
 const HALF_CLOSE_TIMEOUT_MS = 60_000;
 
+/** The bounds of a simulated daemon that its operator may choose. */
+export interface Limits {
+  readonly maxBindings: number;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerBinding: number;
+}
+
+/** The defaults of the command line. */
+export const LIMITS_DEFAULT: Limits = {
+  maxBindings: 256,
+  maxConnections: 10_000,
+  maxConnectionsPerBinding: 10_000,
+};
+
 /** Puts something broken between the daemon and what it works with, to see that a checker notices. */
 export interface Breakage {
-  readonly provider?: (provider: Provider) => Provider;
+  readonly provider?: (provider: Provider, clock: Clock) => Provider;
   readonly discovery?: (discovery: Discovery) => Discovery;
   readonly proxier?: (proxier: Proxier) => Proxier;
+  readonly dialer?: (dialer: Dialer) => Dialer;
+  readonly relay?: (relay: Relay) => Relay;
+  /** Takes other bounds than the operator's. */
+  readonly limits?: (limits: Limits) => Limits;
 }
 
 /** What a simulated embassy works with. */
@@ -44,6 +64,8 @@ export interface EmbassyDependencies {
   readonly metrics: Metrics;
   readonly gateway: SimHost;
   readonly sources: Sources;
+  /** Stands between embassy and the world, behind whatever is broken. */
+  readonly observer: Observer;
 }
 
 /**
@@ -52,38 +74,45 @@ export interface EmbassyDependencies {
  */
 export function createEmbassy(
   dependencies: EmbassyDependencies,
-  options: { readonly listener: SocketAddress; readonly breakage: Breakage },
+  options: { readonly listener: SocketAddress; readonly breakage: Breakage; readonly limits: Limits },
 ): { readonly daemon: Daemon; readonly proxier: UserspaceProxier } {
-  const { clock, log, metrics, random, gateway, sources } = dependencies;
+  const { clock, log, metrics, random, gateway, sources, observer } = dependencies;
   const { breakage, listener } = options;
   const shared = { clock, log, metrics };
+  const limits = breakage.limits?.(options.limits) ?? options.limits;
+  const observedDialer = observer.dialer(gateway);
+  const dialer = breakage.dialer?.(observedDialer) ?? observedDialer;
+  const ownRelay = createRelay({ clock });
+  const relay = observer.relay(breakage.relay?.(ownRelay) ?? ownRelay);
   const proxier = new UserspaceProxier(
-    { ...shared, listener: gateway, isLocal: () => false, dialer: gateway, relay: createRelay({ clock }) },
+    { ...shared, listener: gateway, isLocal: () => false, dialer, relay },
     {
       listen: { kind: 'captured', at: [listener] },
-      maxConnections: MAX_CONNECTIONS,
+      maxConnections: limits.maxConnections,
       unknownWaitMs: UNKNOWN_WAIT_MS,
       halfCloseTimeoutMs: HALF_CLOSE_TIMEOUT_MS,
-      maxConnectionsPerBinding: MAX_CONNECTIONS,
+      maxConnectionsPerBinding: limits.maxConnectionsPerBinding,
       endpointDrainMs: ENDPOINT_DRAIN_MS,
     },
   );
+  const provider = observer.provider(sources.provider);
+  const observedProxier = observer.proxier(proxier);
   const discovery = breakage.discovery?.(sources.discovery) ?? sources.discovery;
   const daemon = new Daemon(
     {
       ...shared,
       random: random.fork('daemon'),
-      providers: [breakage.provider?.(sources.provider) ?? sources.provider],
+      providers: [breakage.provider?.(provider, clock) ?? provider],
       discoveries: new Map([['etcd', discovery]]),
       memory: undefined,
       resolver: new SimResolver(),
       prober: new SimProber(gateway),
-      proxier: breakage.proxier?.(proxier) ?? proxier,
+      proxier: breakage.proxier?.(observedProxier) ?? observedProxier,
       capture: undefined,
     },
     {
       defaults: DEFAULTS,
-      maxBindings: MAX_BINDINGS,
+      maxBindings: limits.maxBindings,
       lossHoldMs: LOSS_HOLD_MS,
       resilience: RESILIENCE_DEFAULT,
       unknownWaitMs: UNKNOWN_WAIT_MS,

@@ -2,7 +2,8 @@ import { randomInt } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import process from 'node:process';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { CHECKERS, faultsOf, simulate } from './run.ts';
+import { CHECKERS } from './judge.ts';
+import { faultsOf, simulate } from './run.ts';
 import { replayCommand, reportLines } from './report.ts';
 import type { TraceSink } from './trace.ts';
 

@@ -1,45 +1,29 @@
-import { checkEndpointOfService, ENDPOINT_OF_SERVICE } from './checkers/endpoint-of-service.ts';
-import { checkTableIsFresh, checkTableIsTrue, TABLE_IS_FRESH } from './checkers/table-is-fresh.ts';
-import { checkUnboundRefused, UNBOUND_REFUSED } from './checkers/unbound-refused.ts';
 import { callEverywhere, callSomewhere, churnContainers, churnEndpoints, churnHosts } from './churn.ts';
 import { endpointHosts, LEASE_MAX_MS, tally } from './churn.ts';
 import { SimClock } from './clock.ts';
-import { DEFAULTS, MAX_BINDINGS } from './embassy.ts';
 import { boundsOf, chooseFaults, runFault } from './faults.ts';
+import { callAfterHandovers } from './handover-calls.ts';
+import { Judge } from './judge.ts';
 import { SeededRandom } from './random.ts';
 import { Trace } from './trace.ts';
-import { isEligible } from './truth.ts';
 import { World } from './world.ts';
 import type { Call } from './call.ts';
 import type { Violation } from './checkers/violation.ts';
 import type { Tally } from './churn.ts';
 import type { Settle } from './clock.ts';
-import type { Breakage } from './embassy.ts';
+import type { Breakage, Limits } from './embassy.ts';
 import type { Fault } from './faults.ts';
 import type { TraceSink } from './trace.ts';
 import type { WorldOptions } from './world.ts';
 
-/** How often the table is checked. */
+/** How often all that must hold is looked at. */
 const STEP_MS = 100;
-
-/** How long after a change the daemon may take to sync: its own pace, several times. */
-const SYNC_SLACK_MS = 20;
-const SYNC_SLACKS_MAX = 5;
 
 /** How long the last calls may take: they are refused or served well within it. */
 const LAST_CALLS_MS = 100_000;
 
 /** How long embassy may take to stop: its drain and the longest hold. */
 const STOP_MS = 10_000;
-
-/** More violations than this are not kept: one tells enough. */
-const VIOLATIONS_MAX = 20;
-
-/** The name of the check that nothing is left at the end. */
-const NOTHING_LEFT = 'nothing is left at the end';
-
-/** Every checker, in the order of the report. */
-export const CHECKERS = [UNBOUND_REFUSED, ENDPOINT_OF_SERVICE, TABLE_IS_FRESH, NOTHING_LEFT] as const;
 
 /** What identifies a run: the same options give the same trace. */
 export interface RunOptions {
@@ -49,6 +33,8 @@ export interface RunOptions {
   readonly sources?: WorldOptions['sources'];
   /** For tests of the checkers. */
   readonly breakage?: Breakage;
+  /** What the operator chose; the defaults where absent. */
+  readonly limits?: Partial<Limits>;
 }
 
 /** What a run did and found. */
@@ -89,7 +75,7 @@ class Run {
   readonly #faults: readonly Fault[];
   readonly #world: World;
   readonly #counts: Tally = new Map();
-  readonly #violations: Violation[] = [];
+  readonly #judge: Judge;
 
   constructor(dependencies: { readonly settle: Settle; readonly sink: TraceSink }, options: RunOptions) {
     this.#options = options;
@@ -103,8 +89,10 @@ class Run {
         sources: options.sources ?? 'adapters',
         bounds: boundsOf(this.#faults),
         ...(options.breakage === undefined ? {} : { breakage: options.breakage }),
+        ...(options.limits === undefined ? {} : { limits: options.limits }),
       },
     );
+    this.#judge = new Judge(this.#world);
   }
 
   async run(): Promise<Report> {
@@ -117,8 +105,12 @@ class Run {
     await this.#converge(convergenceMs);
     await this.#end();
     for (const [name, count] of world.metrics.counts) this.#counts.set(`embassy: ${name}`, count);
+    const { count: late, maxMs, p99Ms } = this.#judge.handoverWindow;
+    this.#counts.set('address handed over: old binding served after it', late);
+    this.#counts.set('address handed over: old binding served for ms at most', maxMs);
+    this.#counts.set('address handed over: old binding served for ms (99 %)', p99Ms);
     const counts = new Map([...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1)));
-    return { seed, minutes, faults: this.#faults, convergenceMs, counts, violations: this.#violations };
+    return { seed, minutes, faults: this.#faults, convergenceMs, counts, violations: this.#judge.violations };
   }
 
   /** The safety phase: everything changes, faults strike, and nothing wrong may happen. */
@@ -128,7 +120,8 @@ class Run {
     const { signal } = abort;
     const counts = this.#counts;
     const onEnd = (call: Call): void => {
-      this.#judge(call);
+      this.#count(call);
+      this.#judge.call(call);
     };
     const actors = [
       this.#repeat('containers', [200, 3_000], signal, (random) => {
@@ -140,6 +133,7 @@ class Run {
       this.#repeat('hosts', [500, 5_000], signal, (random) => {
         churnHosts(world, random, counts);
       }),
+      callAfterHandovers(world, { signal, onEnd }),
       this.#repeat('calls', [5, 150], signal, (random) => {
         callSomewhere(world, random, onEnd);
       }),
@@ -164,36 +158,25 @@ class Run {
     await this.#pass(LEASE_MAX_MS);
     world.trace.event('world', `all has ended that changes the world; ${boundMs} ms to converge`);
     await this.#pass(boundMs);
-    const nowMs = world.clock.monotonicMs();
-    this.#add(checkTableIsTrue(world.daemon.table, world.residents, world.truth, { atMs: nowMs }));
+    this.#judge.converged();
     callEverywhere(world, (call) => {
-      this.#judge(call);
-      this.#judgeServed(call);
+      this.#count(call);
+      this.#judge.servedCall(call);
     });
     await this.#pass(LAST_CALLS_MS);
+    this.#judge.quiet();
   }
 
   async #end(): Promise<void> {
     const world = this.#world;
+    let failure: string | undefined = 'it has not ended';
     const stopping = world.stop().then(
-      () => undefined,
-      (error: unknown) => String(error),
+      () => (failure = undefined),
+      (error: unknown) => (failure = String(error)),
     );
+    void stopping;
     await this.#pass(STOP_MS, { embassyRuns: false });
-    const failure = await stopping;
-    const left = [
-      ['an error', failure],
-      ['open connections of the proxier', world.proxier.openConnections],
-      ['open connections of the network', world.network.openConnections],
-      ['calls under way', world.openCalls],
-      ['open streams', world.sources.openStreams()],
-      ['timers', world.clock.pendingTimers],
-    ] as const;
-    for (const [what, count] of left) {
-      if (count === undefined || count === 0) continue;
-      const atMs = world.clock.monotonicMs();
-      this.#add({ checker: NOTHING_LEFT, atMs, expected: 'no ' + what, seen: `${what}: ${count}` });
-    }
+    this.#judge.stopped(failure);
   }
 
   /** Lets an actor act again and again, with pauses drawn from its own generator. */
@@ -210,7 +193,7 @@ class Run {
     }
   }
 
-  /** Lets time pass, with a look at the table at each step. */
+  /** Lets time pass, with a look at all that must hold at each step. */
   async #pass(
     durationMs: number,
     options: { readonly embassyRuns: boolean } = { embassyRuns: true },
@@ -219,52 +202,12 @@ class Run {
     const endAtMs = clock.monotonicMs() + durationMs;
     while (clock.monotonicMs() < endAtMs) {
       await clock.advance(Math.min(STEP_MS, endAtMs - clock.monotonicMs()));
-      if (options.embassyRuns) await this.#lookAtTable();
+      if (options.embassyRuns) await this.#judge.step();
     }
   }
 
-  /** The table may lag behind what was just told; it is wrong when it stays so. */
-  async #lookAtTable(): Promise<void> {
-    const { clock, daemon } = this.#world;
-    for (let slack = 0; ; slack += 1) {
-      const options = { defaults: DEFAULTS, maxBindings: MAX_BINDINGS, atMs: clock.monotonicMs() };
-      const violation = checkTableIsFresh(daemon, options);
-      if (violation === undefined) return;
-      if (slack === SYNC_SLACKS_MAX) {
-        this.#add(violation);
-        return;
-      }
-      await clock.advance(SYNC_SLACK_MS);
-    }
-  }
-
-  #judge(call: Call): void {
+  #count(call: Call): void {
     tally(this.#counts, 'calls');
     tally(this.#counts, `calls ${call.outcome.kind}`);
-    this.#add(checkUnboundRefused(call, this.#world.truth));
-    this.#add(checkEndpointOfService(call, this.#world.truth));
-  }
-
-  /** At the end a bound port whose service has an endpoint must be served, whole. */
-  #judgeServed(call: Call): void {
-    const { residents, truth } = this.#world;
-    const wants = residents.find((resident) => resident.address === call.source)?.wants ?? [];
-    const want = wants.find((wanted) => wanted.port === call.port);
-    const endpoints = want === undefined ? [] : truth.endpointsOf(want.service);
-    const nowMs = call.endedAtMs;
-    const canServe = endpoints.some((endpoint) => want !== undefined && isEligible(endpoint, want));
-    if (!canServe || (call.outcome.kind === 'reached' && call.outcome.isWhole)) return;
-    this.#add({
-      checker: TABLE_IS_FRESH,
-      atMs: nowMs,
-      expected: `${call.container} (${call.source}) to port ${call.port}: served, as all faults are over`,
-      seen: call.outcome.kind,
-    });
-  }
-
-  #add(violation: Violation | undefined): void {
-    if (violation === undefined || this.#violations.length >= VIOLATIONS_MAX) return;
-    this.#world.trace.event('checker', `${violation.checker}: violated; ${violation.seen}`);
-    this.#violations.push(violation);
   }
 }

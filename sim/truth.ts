@@ -58,6 +58,11 @@ export class Truth {
     this.#end(this.#holders.get(address));
   }
 
+  /** Since when the holder of an instant had an address; undefined while nobody had it before. */
+  heldSinceMs(address: IpAddress, atMs: number): number | undefined {
+    return this.#holders.get(address)?.findLast((span) => span.fromMs <= atMs)?.fromMs;
+  }
+
   /** Who had an address at some time from one instant to another, both included. */
   holdersWithin(address: IpAddress, fromMs: number, untilMs: number): readonly Holder[] {
     return within(this.#holders.get(address), fromMs, untilMs).map((span) => span.value);
@@ -87,6 +92,12 @@ export class Truth {
       .sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
+  /** Whether a service had an endpoint, by its id, at an instant and some time longer. */
+  hadEndpoint(service: string, id: string, atMs: number): boolean {
+    const spans = this.#endpoints.get(service)?.get(id) ?? [];
+    return spans.some(({ fromMs, untilMs }) => fromMs <= atMs && (untilMs ?? Infinity) > atMs);
+  }
+
   /** Whether an address and port could be picked for a descriptor at some time between two instants. */
   servedWithin(descriptor: Descriptor, reached: string, fromMs: number, untilMs: number): boolean {
     const byId = this.#endpoints.get(descriptor.service);
@@ -105,9 +116,18 @@ export class Truth {
     this.#end(this.#outages[source]);
   }
 
-  /** The oldest instant whose truth embassy may still go by at another. */
-  oldestGoodMs(source: Source, atMs: number): number {
-    const boundMs = this.bounds[source];
+  /** Since when a source has been out of reach without a break; undefined while it can be asked. */
+  outageSinceMs(source: Source): number | undefined {
+    const open = this.#outages[source].filter(({ untilMs }) => untilMs === undefined);
+    return open.length === 0 ? undefined : Math.min(...open.map(({ fromMs }) => fromMs));
+  }
+
+  /**
+   * The oldest instant whose truth embassy may still go by at another.
+   *
+   * @param boundMs - How old knowledge may be while the source answers.
+   */
+  oldestGoodMs(source: Source, atMs: number, boundMs = this.bounds[source]): number {
     let fromMs = atMs - boundMs;
     for (const outage of [...this.#outages[source]].reverse()) {
       if ((outage.untilMs ?? Infinity) >= fromMs) fromMs = Math.min(fromMs, outage.fromMs - boundMs);

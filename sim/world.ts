@@ -1,11 +1,12 @@
-import { formatSocketAddress, parseIpAddress, parsePort } from '../src/domain/address.ts';
+import { formatSocketAddress, parseIpAddress, parseSocketAddress } from '../src/domain/address.ts';
 import { formatDescriptor } from '../src/domain/descriptor.ts';
 import { answerCall, makeCall } from './call.ts';
 import { SimEngine } from './docker/sim-engine.ts';
-import { createEmbassy } from './embassy.ts';
+import { createEmbassy, LIMITS_DEFAULT } from './embassy.ts';
 import { MemoryMetrics } from './metrics.ts';
 import { latencyOf } from './latency.ts';
 import { SimNetwork } from './network.ts';
+import { Observer } from './observer.ts';
 import { adapterSources, memorySources } from './sources.ts';
 import { TraceLog } from './trace.ts';
 import { Truth } from './truth.ts';
@@ -19,7 +20,7 @@ import type { Listening } from '../src/ports/listener.ts';
 import type { Call, CallOutcome, CallPlan } from './call.ts';
 import type { Resident } from './checkers/table-is-fresh.ts';
 import type { SimClock } from './clock.ts';
-import type { Breakage } from './embassy.ts';
+import type { Breakage, Limits } from './embassy.ts';
 import type { SimHost } from './host.ts';
 import type { SeededRandom } from './random.ts';
 import type { Sources } from './sources.ts';
@@ -27,7 +28,7 @@ import type { Trace } from './trace.ts';
 import type { Bounds } from './truth.ts';
 
 /** Embassy's listener at the virtual IP, which is the address of docker0. */
-const LISTENER = parsed('172.17.0.1', 9_999);
+const LISTENER = parsed('172.17.0.1:9999');
 
 /** What a world is made with. */
 export interface WorldOptions {
@@ -35,6 +36,8 @@ export interface WorldOptions {
   readonly sources: 'adapters' | 'memory';
   readonly bounds: Bounds;
   readonly breakage?: Breakage;
+  /** What the operator chose; the defaults where absent. */
+  readonly limits?: Partial<Limits>;
 }
 
 /** A running container, as the world sees it. */
@@ -58,6 +61,8 @@ export class World {
   readonly trace: Trace;
   readonly daemon: Daemon;
   readonly proxier: UserspaceProxier;
+  readonly limits: Limits;
+  readonly observer: Observer;
   readonly #gateway: SimHost;
   readonly #inhabitants = new Map<string, Inhabitant>();
   readonly #listening = new Map<string, { readonly at: SocketAddress; listening: Listening | undefined }>();
@@ -73,6 +78,8 @@ export class World {
     this.clock = clock;
     this.trace = trace;
     this.truth = new Truth({ clock }, options.bounds);
+    this.limits = { ...LIMITS_DEFAULT, ...options.limits };
+    this.observer = new Observer({ clock });
     this.network = new SimNetwork({ clock }, { latency: latencyOf(random) });
     this.#gateway = this.network.host([LISTENER.address]);
     this.network.capture(LISTENER.address, LISTENER);
@@ -82,8 +89,8 @@ export class World {
     const parts = { clock, random, log, engine: this.engine };
     this.sources = options.sources === 'adapters' ? adapterSources(parts) : memorySources();
     const { daemon, proxier } = createEmbassy(
-      { clock, log, random, metrics: this.metrics, gateway: this.#gateway, sources: this.sources },
-      { listener: LISTENER, breakage: options.breakage ?? {} },
+      { ...this, clock, log, random, gateway: this.#gateway },
+      { listener: LISTENER, breakage: options.breakage ?? {}, limits: this.limits },
     );
     this.daemon = daemon;
     this.proxier = proxier;
@@ -284,9 +291,8 @@ function callInWords(outcome: CallOutcome): string {
   return `reached ${outcome.endpoint}${outcome.isWhole ? '' : ', then cut'}`;
 }
 
-function parsed(addressText: string, portNumber: number): SocketAddress {
-  const address = parseIpAddress(addressText);
-  const port = parsePort(portNumber);
-  if (address === undefined || port === undefined) throw new Error('not an address and port');
-  return { address, port };
+function parsed(text: string): SocketAddress {
+  const at = parseSocketAddress(text);
+  if (at === undefined) throw new Error(`not an address and port: ${text}`);
+  return at;
 }

@@ -6,6 +6,7 @@ import { bindingId } from '../../src/domain/binding.ts';
 import { formatDescriptor } from '../../src/domain/descriptor.ts';
 import { poolKeyOf } from '../../src/domain/pool-key.ts';
 import { isEligible } from '../truth.ts';
+import type { Daemon } from '../../src/app/daemon.ts';
 import type { RoutingDefaults } from '../../src/app/routing.ts';
 import type { IpAddress } from '../../src/domain/address.ts';
 import type { Binding } from '../../src/domain/binding.ts';
@@ -61,6 +62,33 @@ export function checkTableIsFresh(
     fresh.set(binding.id, routeInWords(binding, endpoints && chooseEndpoints(endpoints, key)));
   }
   return compare(tableInWords(daemon.table), fresh, atMs);
+}
+
+/**
+ * The same, but only where something changed since the last look that found all well: a run looks at each
+ * step, and at most steps nothing changed.
+ */
+export class FreshTable {
+  readonly #daemon: Daemon;
+  readonly #options: { readonly defaults: RoutingDefaults; readonly maxBindings: number };
+  #seen: readonly unknown[] = [];
+
+  constructor(daemon: Daemon, options: { readonly defaults: RoutingDefaults; readonly maxBindings: number }) {
+    this.#daemon = daemon;
+    this.#options = options;
+  }
+
+  check(atMs: number): Violation | undefined {
+    const { table, consumers, services } = this.#daemon;
+    const told = services.watches.flatMap(({ service, endpoints }) => [service, endpoints]);
+    const now = [table, consumers.revision, ...told];
+    if (now.length === this.#seen.length && now.every((each, index) => each === this.#seen[index])) {
+      return undefined;
+    }
+    const violation = checkTableIsFresh(this.#daemon, { ...this.#options, atMs });
+    if (violation === undefined) this.#seen = now;
+    return violation;
+  }
 }
 
 /**

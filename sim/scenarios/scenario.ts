@@ -1,0 +1,15 @@
+import type { Bounds } from '../truth.ts';
+import type { Stage } from './stage.ts';
+
+/** A hand-written run: what happens in the world, and what embassy must make of it. */
+export interface Scenario {
+  /** The pain, defect or contract it shows, e.g. `P04`; several may have the same. */
+  readonly id: string;
+  /** The rule in the present tense. */
+  readonly title: string;
+  /** How old embassy's knowledge may be in it, where something goes wrong with a source. */
+  readonly bounds?: Partial<Bounds>;
+  /** Whether embassy starts by itself before anything happens; else the scenario starts it. */
+  readonly startsLate?: boolean;
+  readonly play: (stage: Stage) => Promise<void>;
+}
