@@ -150,14 +150,15 @@ const PLANS = {
 /** The name of a fault. */
 export type Fault = keyof typeof PLANS;
 
-const NAMES = Object.keys(PLANS) as readonly Fault[];
+/** Every fault there is. */
+export const FAULTS = Object.keys(PLANS) as readonly Fault[];
 
 /** Faults that change how etcd answers; two at once would heal each other. */
 const RIVALS: readonly Fault[] = ['etcd outage', 'etcd silence'];
 
 /** Chooses which faults are on: each in half of the runs, so that some runs have few and some many. */
 export function chooseFaults(random: SeededRandom): readonly Fault[] {
-  const chosen = NAMES.filter(() => random.next() < 0.5);
+  const chosen = FAULTS.filter(() => random.next() < 0.5);
   const [, rival] = chosen.filter((fault) => RIVALS.includes(fault));
   return chosen.filter((fault) => fault !== rival);
 }

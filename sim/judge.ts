@@ -90,9 +90,9 @@ export class Judge {
   /** A call has ended that began when all was well: its service, if it has an endpoint, served it whole. */
   servedCall(call: Call): void {
     this.call(call);
-    const { residents, truth } = this.#world;
+    const { limits, residents, truth } = this.#world;
     const wants = residents.find((resident) => resident.address === call.source)?.wants ?? [];
-    const want = wants.find((wanted) => wanted.port === call.port);
+    const want = wants.slice(0, limits.maxBindings).find((wanted) => wanted.port === call.port);
     const endpoints = want === undefined ? [] : truth.endpointsOf(want.service);
     const canServe = endpoints.some((endpoint) => want !== undefined && isEligible(endpoint, want));
     if (!canServe || (call.outcome.kind === 'reached' && call.outcome.isWhole)) return;
@@ -122,7 +122,8 @@ export class Judge {
   /** The faults are over and the time to converge has passed. */
   converged(): void {
     const { clock, daemon, residents, truth } = this.#world;
-    this.#add(checkTableIsTrue(daemon.table, residents, truth, { atMs: clock.monotonicMs() }));
+    const options = { atMs: clock.monotonicMs(), maxBindings: this.#world.limits.maxBindings };
+    this.#add(checkTableIsTrue(daemon.table, residents, truth, options));
   }
 
   /** No call is under way any more. */

@@ -2,8 +2,12 @@ import { seconds } from './trace.ts';
 import type { Report } from './run.ts';
 
 /** The command that runs the same again. Pure. */
-export function replayCommand(report: Pick<Report, 'seed' | 'minutes'>): string {
-  return `npm run sim -- --seed ${report.seed} --minutes ${report.minutes} --trace trace.txt`;
+export function replayCommand(
+  report: Pick<Report, 'seed' | 'minutes'>,
+  without: readonly string[] = [],
+): string {
+  const left = without.map((fault) => ` --without '${fault}'`).join('');
+  return `npm run sim -- --seed ${report.seed} --minutes ${report.minutes}${left} --trace trace.txt`;
 }
 
 /**

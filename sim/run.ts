@@ -1,5 +1,6 @@
 import { callEverywhere, callSomewhere, churnContainers, churnEndpoints, churnHosts } from './churn.ts';
 import { endpointHosts, LEASE_MAX_MS, tally } from './churn.ts';
+import { chooseLimits } from './choose-limits.ts';
 import { SimClock } from './clock.ts';
 import { boundsOf, chooseFaults, runFault } from './faults.ts';
 import { callAfterHandovers } from './handover-calls.ts';
@@ -31,9 +32,11 @@ export interface RunOptions {
   /** How long containers, endpoints and faults go on, in simulated minutes > 0. */
   readonly minutes: number;
   readonly sources?: WorldOptions['sources'];
+  /** Faults that the seed would choose and that are left out, for the search for a smaller run. */
+  readonly without?: readonly Fault[];
   /** For tests of the checkers. */
   readonly breakage?: Breakage;
-  /** What the operator chose; the defaults where absent. */
+  /** What the operator chose; drawn from the seed where absent. */
   readonly limits?: Partial<Limits>;
 }
 
@@ -52,7 +55,8 @@ export interface Report {
 /** Chooses the faults of a run. Pure: a seed always has the same. */
 export function faultsOf(options: RunOptions): readonly Fault[] {
   if (options.sources === 'memory') return [];
-  return chooseFaults(new SeededRandom(options.seed).fork('faults'));
+  const chosen = chooseFaults(new SeededRandom(options.seed).fork('faults'));
+  return chosen.filter((fault) => options.without?.includes(fault) !== true);
 }
 
 /**
@@ -89,10 +93,11 @@ class Run {
         sources: options.sources ?? 'adapters',
         bounds: boundsOf(this.#faults),
         ...(options.breakage === undefined ? {} : { breakage: options.breakage }),
-        ...(options.limits === undefined ? {} : { limits: options.limits }),
+        limits: options.limits ?? chooseLimits(this.#random.fork('limits')),
       },
     );
     this.#judge = new Judge(this.#world);
+    trace.event('world', `limits: ${JSON.stringify(this.#world.limits)}`);
   }
 
   async run(): Promise<Report> {

@@ -88,8 +88,10 @@ export class World {
     const log = new TraceLog(trace);
     const parts = { clock, random, log, engine: this.engine };
     this.sources = options.sources === 'adapters' ? adapterSources(parts) : memorySources();
+    const { metrics, observer, sources } = this;
+    const gateway = this.#gateway;
     const { daemon, proxier } = createEmbassy(
-      { ...this, clock, log, random, gateway: this.#gateway },
+      { clock, log, random, metrics, observer, gateway, sources },
       { listener: LISTENER, breakage: options.breakage ?? {}, limits: this.limits },
     );
     this.daemon = daemon;

@@ -101,11 +101,11 @@ export function checkTableIsTrue(
   table: RoutingTable,
   residents: readonly Resident[],
   truth: Truth,
-  options: { readonly atMs: number },
+  options: { readonly atMs: number; readonly maxBindings: number },
 ): Violation | undefined {
   const expected = new Map<string, string>();
   for (const resident of residents) {
-    for (const descriptor of resident.wants) {
+    for (const descriptor of resident.wants.slice(0, options.maxBindings)) {
       const id = bindingId(resident.address, descriptor.protocol, descriptor.port);
       if (expected.has(id)) continue;
       const endpoints = truth

@@ -17,11 +17,13 @@ interface Connection {
 for (const balance of BALANCES) {
   describe(`Pool with ${balance}, in whatever order dials end and endpoints change,`, () => {
     it('[P35] keeps half of its endpoints, picks only present ones, and closes its books', async () => {
-      const sets = fc.array(fc.uniqueArray(fc.integer({ min: 0, max: 4 }), { minLength: 1 }), {
+      const sets = fc.array(fc.uniqueArray(fc.integer({ min: 0, max: 3 }), { minLength: 1 }), {
         minLength: 1,
         maxLength: 4,
       });
-      const connections = fc.array(fc.record({ works: fc.boolean() }), { maxLength: 40 });
+      // Mostly failures: five in a row of one endpoint are what ejects it.
+      const works = fc.nat(9).map((n) => n === 0);
+      const connections = fc.array(fc.record({ works }), { maxLength: 60, size: '+1' });
       await fc.assert(
         fc.asyncProperty(fc.scheduler(), sets, connections, async (scheduler, given, calls) => {
           await run(balance, scheduler, { given, calls });

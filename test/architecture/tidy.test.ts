@@ -200,7 +200,9 @@ function filesOf(pattern: string): readonly File[] {
 }
 
 function isKebab(name: string): boolean {
-  return /^[a-z0-9]+(-[a-z0-9]+)*([.](contract|contract[.]test|test|e2e))?[.](ts|cjs|js)$/.test(name);
+  return /^[a-z0-9]+(-[a-z0-9]+)*([.](contract|contract[.]test|property[.]test|test|e2e))?[.](ts|cjs|js)$/.test(
+    name,
+  );
 }
 
 /** ESLint measures TypeScript; this is for all else that is run. A web address cannot be broken. */

@@ -26,6 +26,8 @@ export interface Real {
   readonly balancer: Balancer;
   readonly time: TestTime;
   picker: Picker;
+  /** Those before, from which a connection that is just being dialled may still pick. */
+  readonly earlier: Picker[];
 }
 
 /** A clock of which only the reading is used, moved by hand. */
@@ -66,6 +68,7 @@ class Update implements Command {
     const sorted = [...this.#set].sort(([a], [b]) => a - b);
     model.endpoints = sorted.map(([n, weight]) => endpoint(n, { weight }));
     model.turn = new Map();
+    real.earlier.push(real.picker);
     real.picker = real.balancer.update(model.endpoints);
     const slots = real.balancer.slots();
     const eligible = model.endpoints.filter(({ weight }) => weight > 0);
@@ -109,6 +112,30 @@ class PickOne implements Command {
 
   toString(): string {
     return this.#tried.length === 0 ? 'pick' : `pick but ${this.#tried.map((n) => `e${n}`).join(' ')}`;
+  }
+}
+
+class PickLate implements Command {
+  readonly #setsAgo: number;
+
+  constructor(setsAgo: number) {
+    this.#setsAgo = setsAgo;
+  }
+
+  check(): boolean {
+    return true;
+  }
+
+  run(model: Model, { earlier }: Real): void {
+    const [source = address('172.17.0.2')] = SOURCES;
+    const pick = earlier.at(-this.#setsAgo)?.pick({ tried: new Set(), source });
+    if (pick !== undefined) model.lent = [...model.lent, pick];
+    // The turn may be one that the newest picker goes on with.
+    model.turn = new Map();
+  }
+
+  toString(): string {
+    return `pick from ${this.#setsAgo} sets ago`;
   }
 }
 
@@ -196,6 +223,7 @@ export function commands(): fc.Arbitrary<Iterable<Command>> {
       set.map((given) => new Update(given)),
       // Picking is what happens most.
       ...[picks, picks, picks],
+      fc.integer({ min: 1, max: 3 }).map((setsAgo) => new PickLate(setsAgo)),
       ...[fc.nat(99), fc.nat(99)].map((which) => which.map((index) => new Release(index))),
       fc.tuple(n, fc.option(fc.nat(3_000), { nil: undefined })).map(([who, ms]) => new Observe(who, ms)),
       fc.nat(20_000).map((ms) => new Pass(ms)),
@@ -212,7 +240,7 @@ export function runCommands(
   run: Iterable<Command>,
 ): void {
   const model: Model = { balance, endpoints: [], lent: [], turn: new Map() };
-  const real: Real = { balancer, time, picker: balancer.update([]) };
+  const real: Real = { balancer, time, picker: balancer.update([]), earlier: [] };
   fc.modelRun(() => ({ model, real }), run);
   const open = new Set(model.lent.map((pick) => endpointKey(pick.endpoint)));
   const present = model.endpoints.map(endpointKey);

@@ -68,26 +68,28 @@ describe('npm run sim', function () {
     });
   }
 
+  it('plays the scenarios of a pain, and names those there are for another', () => {
+    const { status, stdout } = sim('--scenario', 'p04');
+    assert.equal(status, 0, stdout);
+    assert.match(stdout, /^ok {8}P04 /m);
+    const unknown = sim('--scenario', 'P99');
+    assert.equal(unknown.status, 2);
+    assert.match(unknown.stderr, /^error: there is no scenario P99; there are: .*P04/);
+  });
+
+  it('runs drawn seeds, a line each, and the first of them twice', () => {
+    const { status, stdout } = sim('--random', '2', '--minutes', '0.05', '--twice');
+    assert.equal(status, 0, stdout);
+    assert.equal(stdout.match(/^ok {8}seed \d+, 0\.05 min in /gm)?.length, 2);
+    assert.match(stdout, /^ok {8}seed \d+ gives the same trace twice/m);
+    assert.match(stdout, /^2 runs, nothing found$/m);
+  });
+
   it('says that the trace cannot be written, and exits with 2', () => {
     const { status, stderr } = sim('--trace', join(folder, 'none', 'trace'));
     assert.equal(status, 2);
     assert.match(stderr, /^error: the trace cannot be written: .*ENOENT.*\n$/);
   });
-});
-
-describe('sim/seeds.txt', function () {
-  this.timeout(TIME_LIMIT_MS);
-  const lines = readFileSync(new URL('../../sim/seeds.txt', import.meta.url), 'utf8').split('\n');
-  const seeds = lines.flatMap((line) => /^\d+/.exec(line)?.[0] ?? []);
-  it('holds seeds', () => {
-    assert(seeds.length > 0);
-  });
-  for (const seed of seeds) {
-    it(`passes with seed ${seed}`, () => {
-      const { status, stdout } = sim('--seed', seed, '--minutes', '1');
-      assert.equal(status, 0, stdout);
-    });
-  }
 });
 
 function sim(...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {

@@ -75,7 +75,7 @@ describe('.ci/run', () => {
 
   it('demands the e2e suites, passes output through and goes on after a failed step', () => {
     const ran = runCi([{ step: 'cit', counts: ['1 0 0'], status: 1 }]);
-    for (const said of ['npm cit with EMBASSY_E2E=required', 'types', 'lint', 'dead', 'sim -- --seed 1']) {
+    for (const said of ['npm cit with EMBASSY_E2E=required', 'types', 'lint', 'dead', 'sim -- --recorded']) {
       assert(ran.stdout.includes(said), said);
     }
     assert.equal(ran.stdout.match(/^\d+ passed, \d+ failed/gm)?.length, 1);

@@ -65,8 +65,8 @@ async function serve({ address, port, name }: Order): Promise<string> {
 /** Who answered and whom it saw, or why nobody did. */
 async function ask({ address, port }: Order): Promise<string> {
   return new Promise((resolve) => {
-    const socket = createConnection({ host: address, port });
-    socket.setTimeout(TIMEOUT_MS, () => {
+    const socket = createConnection({ host: address, port, timeout: TIMEOUT_MS });
+    socket.once('timeout', () => {
       resolve('timeout');
       socket.destroy();
     });
@@ -80,15 +80,14 @@ async function ask({ address, port }: Order): Promise<string> {
   });
 }
 
+/** Who answered and whom it saw, or the error that says nobody does. */
 async function askUdp({ address, port }: Order): Promise<string> {
   const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
   const answer = await new Promise<string>((resolve) => {
-    const timer = setTimeout(resolve, TIMEOUT_MS, 'timeout');
     socket.once('error', (error: NodeJS.ErrnoException) => {
       resolve(error.code ?? 'error');
     });
     socket.once('message', (message) => {
-      clearTimeout(timer);
       resolve(message.toString());
     });
     socket.connect(port, address, () => {
@@ -101,7 +100,7 @@ async function askUdp({ address, port }: Order): Promise<string> {
 
 async function hold({ address, port, name }: Order): Promise<string> {
   return new Promise((resolve) => {
-    const socket = createConnection({ host: address, port });
+    const socket = createConnection({ host: address, port, timeout: TIMEOUT_MS });
     held.set(name, socket);
     socket.on('error', () => undefined);
     socket.once('close', () => {
@@ -118,20 +117,18 @@ async function touch({ name }: Order): Promise<string> {
   const socket = held.get(name);
   if (socket === undefined) return 'unknown';
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, TIMEOUT_MS, 'timeout');
-    const tell = (answer: string): void => {
-      clearTimeout(timer);
-      resolve(answer);
-    };
     if (socket.destroyed) {
-      tell('closed');
+      resolve('closed');
       return;
     }
+    socket.once('timeout', () => {
+      resolve('timeout');
+    });
     socket.once('close', () => {
-      tell('closed');
+      resolve('closed');
     });
     socket.once('data', () => {
-      tell('alive');
+      resolve('alive');
     });
     socket.write('x');
   });

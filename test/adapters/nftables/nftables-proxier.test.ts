@@ -21,11 +21,11 @@ import type { Agent } from '../../support/kernel-lab.ts';
 /** Namespaces, processes and rules take their time on a busy machine. */
 const TIMEOUT_MS = 60_000;
 
-const VIP = '172.30.0.1';
-const VIP6 = 'fd30::1';
+const VIRTUAL_IP = '172.30.0.1';
+const VIRTUAL_IP6 = 'fd30::1';
 
 const HOST: HostNetwork = {
-  isLocal: (at) => at === VIP || at === VIP6,
+  isLocal: (at) => at === VIRTUAL_IP || at === VIRTUAL_IP6,
   interfaceTowards: (at) => (at.startsWith('172.30.0.') || at.startsWith('fd30:') ? 'docker0' : undefined),
 };
 
@@ -94,7 +94,7 @@ describe('NftablesProxier on the kernel', function () {
         host: () => HOST,
       },
       {
-        virtualIps: [address(VIP), address(VIP6)],
+        virtualIps: [address(VIRTUAL_IP), address(VIRTUAL_IP6)],
         interfaces: () => ['docker0'],
         endpointDrainMs: 60_000,
         keepsRules: rest.keepsRules ?? false,
@@ -116,10 +116,10 @@ describe('NftablesProxier on the kernel', function () {
     agent: Agent,
     port: number,
     times: number,
-    vip = VIP,
+    at = VIRTUAL_IP,
   ): Promise<Record<string, number>> {
     const counts: Record<string, number> = {};
-    for (const answer of await agent.ask(vip, port, times)) {
+    for (const answer of await agent.ask(at, port, times)) {
       const [name = ''] = answer.split(' ');
       counts[name] = (counts[name] ?? 0) + 1;
     }
@@ -156,8 +156,8 @@ describe('NftablesProxier on the kernel', function () {
     );
     const [one, two] = [new Set<string>(), new Set<string>()];
     for (let n = 0; n < 4; n += 1) {
-      one.add((await c1.ask(VIP, 80))[0]?.split(' ')[0] ?? '');
-      two.add((await c1.ask(VIP, 81))[0]?.split(' ')[0] ?? '');
+      one.add((await c1.ask(VIRTUAL_IP, 80))[0]?.split(' ')[0] ?? '');
+      two.add((await c1.ask(VIRTUAL_IP, 81))[0]?.split(' ')[0] ?? '');
     }
     assert.deepEqual([one.size, two.size], [2, 2]);
   });
@@ -166,7 +166,7 @@ describe('NftablesProxier on the kernel', function () {
     const shared = pool('/a;80').told([E1, E2]);
     await sync([binding('172.30.0.2', '/a;80'), shared], [binding('172.30.0.3', '/a;80', 'c2'), shared]);
     const names = [];
-    for (const agent of [c1, c2, c1, c2]) names.push((await agent.ask(VIP, 80))[0]?.split(' ')[0]);
+    for (const agent of [c1, c2, c1, c2]) names.push((await agent.ask(VIRTUAL_IP, 80))[0]?.split(' ')[0]);
     assert.equal(names[0], names[2]);
     assert.equal(names[1], names[3]);
     assert.notEqual(names[0], names[1]);
@@ -191,8 +191,8 @@ describe('NftablesProxier on the kernel', function () {
         pool('/a;53').told([E2]),
       ],
     );
-    assert.deepEqual(await spread(c1, 80, 2, VIP6), { e1: 2 });
-    assert.match((await c1.askUdp(VIP, 53))[0] ?? '', /^e2 /);
+    assert.deepEqual(await spread(c1, 80, 2, VIRTUAL_IP6), { e1: 2 });
+    assert.match((await c1.askUdp(VIRTUAL_IP, 53))[0] ?? '', /^e2 /);
   });
 
   it('follows endpoints as they come and go, and refuses at once when there is none', async () => {
@@ -213,9 +213,9 @@ describe('NftablesProxier on the kernel', function () {
     const bound = binding('172.30.0.2', '/a;80');
     const service = pool('/a;80');
     await sync([bound, service.told([E1])]);
-    assert.match(await c1.hold('one', VIP, 80), /^e1/);
+    assert.match(await c1.hold('one', VIRTUAL_IP, 80), /^e1/);
     await sync([bound, service.told([E2])]);
-    assert.match(await c1.hold('two', VIP, 80), /^e2/);
+    assert.match(await c1.hold('two', VIRTUAL_IP, 80), /^e2/);
     await clock.advance(59_000);
     assert.deepEqual([await c1.touch('one'), await c1.touch('two')], ['alive', 'alive']);
     await clock.advance(1_000);
@@ -227,10 +227,10 @@ describe('NftablesProxier on the kernel', function () {
     const bound = binding('172.30.0.2', '/a;80');
     const service = pool('/a;80').told([E1]);
     await sync([bound, service]);
-    await c1.hold('before', VIP, 80);
+    await c1.hold('before', VIRTUAL_IP, 80);
     await sync([binding('172.30.0.2', '/a;80', 'another'), service]);
     assert.equal(await c1.touch('before'), 'closed');
-    await c1.hold('after', VIP, 80);
+    await c1.hold('after', VIRTUAL_IP, 80);
     await sync();
     assert.equal(await c1.touch('after'), 'closed');
   });
@@ -259,7 +259,7 @@ describe('NftablesProxier on the kernel', function () {
 
   it('keeps the source address towards another network, where nothing else translates it', async () => {
     await sync([binding('172.30.0.2', '/a;80'), pool('/a;80').told([E1])]);
-    assert.deepEqual(await c1.ask(VIP, 80), ['e1 172.30.0.2']);
+    assert.deepEqual(await c1.ask(VIRTUAL_IP, 80), ['e1 172.30.0.2']);
   });
 
   it('[P27] writes its table again when somebody removed it', async () => {
@@ -280,7 +280,7 @@ describe('NftablesProxier on the kernel', function () {
     await crashed.sync(
       new RoutingTable(1, new Map([[bound.id, { binding: bound, pool: pool('/a;80').told([E1]) }]])),
     );
-    await c1.hold('throughout', VIP, 80);
+    await c1.hold('throughout', VIRTUAL_IP, 80);
     await crashed[Symbol.asyncDispose]();
     assert.deepEqual(await spread(c1, 80, 2), { e1: 2 }, 'traffic goes on while nobody is there');
     await sync([bound, pool('/a;80').told([E2])]);
