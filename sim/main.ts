@@ -150,9 +150,8 @@ async function tellFailure(report: Report, options: Options): Promise<number> {
     const { violations } = await simulate({ settle, sink: () => undefined }, run);
     return violations.some((violation) => violation.checker === checker);
   });
-  say(
-    `after ${found.trials} trials, the same still fails with ${found.minutes} min and ${inWords(found.faults)}`,
-  );
+  const what = `${found.minutes} min and ${inWords(found.faults)}`;
+  say(`after ${found.trials} trials, the same still fails with ${what}`);
   say(`replay with: ${replayCommand({ seed, minutes: found.minutes }, left(found.faults))}`);
   return EXIT_VIOLATED;
 }
@@ -170,7 +169,7 @@ async function isSameTwice(run: { readonly seed: number; readonly minutes: numbe
     say(`ok        seed ${run.seed} gives the same trace twice (${one ?? ''})`);
     return true;
   }
-  say(`VIOLATED  seed ${run.seed} gives two traces: compare them with --trace one.txt, then --trace two.txt`);
+  say(`VIOLATED  seed ${run.seed} gives two traces: write both with --trace, and compare them`);
   return false;
 }
 

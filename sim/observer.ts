@@ -83,7 +83,9 @@ export class Observer {
         for (const watcher of this.#watchers) watcher.onTable?.(table);
         const wrap = ([id, { binding, pool }]: readonly [Route['binding']['id'], Route]) =>
           [id, { binding, pool: pool.state === 'known' ? this.#wrap(pool) : pool }] as const;
-        await proxier.sync(new RoutingTable(table.version, new Map([...table.routes].map(wrap))));
+        // What the proxier need not look at again stays so: `bound` is handed on.
+        const routes = new Map([...table.routes].map(wrap));
+        await proxier.sync(new RoutingTable(table.version, routes, table.bound));
       },
       drain: async (deadlineMs, options) => proxier.drain(deadlineMs, options),
       [Symbol.asyncDispose]: async () => proxier[Symbol.asyncDispose](),

@@ -44,6 +44,15 @@ export interface SourceDependencies {
   readonly engine: SimEngine;
 }
 
+/** The sources of a world: of a kind, or as a function makes them. */
+export function createSources(
+  kind: 'adapters' | 'memory' | ((parts: SourceDependencies) => Sources),
+  parts: SourceDependencies,
+): Sources {
+  if (typeof kind === 'function') return kind(parts);
+  return kind === 'adapters' ? adapterSources(parts) : memorySources();
+}
+
 /** The adapters' own logic over a simulated engine and a simulated etcd. */
 export function adapterSources({ clock, random, log, engine }: SourceDependencies): Sources {
   const store = new EtcdStore({ clock });
@@ -75,7 +84,7 @@ export function adapterSources({ clock, random, log, engine }: SourceDependencie
 }
 
 /** Provider and discovery in memory: what the app makes of them, without any adapter in between. */
-export function memorySources(): Sources {
+function memorySources(): Sources {
   const provider = new MemoryProvider('docker');
   const discovery = new MemoryDiscovery('etcd');
   return {

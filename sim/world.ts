@@ -7,7 +7,7 @@ import { MemoryMetrics } from './metrics.ts';
 import { latencyOf } from './latency.ts';
 import { SimNetwork } from './network.ts';
 import { Observer } from './observer.ts';
-import { adapterSources, memorySources } from './sources.ts';
+import { createSources } from './sources.ts';
 import { TraceLog } from './trace.ts';
 import { Truth } from './truth.ts';
 import type { Daemon } from '../src/app/daemon.ts';
@@ -23,7 +23,7 @@ import type { SimClock } from './clock.ts';
 import type { Breakage, Limits } from './embassy.ts';
 import type { SimHost } from './host.ts';
 import type { SeededRandom } from './random.ts';
-import type { Sources } from './sources.ts';
+import type { SourceDependencies, Sources } from './sources.ts';
 import type { Trace } from './trace.ts';
 import type { Bounds } from './truth.ts';
 
@@ -32,8 +32,8 @@ const LISTENER = parsed('172.17.0.1:9999');
 
 /** What a world is made with. */
 export interface WorldOptions {
-  /** The adapters' logic over simulated servers, or provider and discovery in memory. */
-  readonly sources: 'adapters' | 'memory';
+  /** The adapters' logic over simulated servers, provider and discovery in memory, or others. */
+  readonly sources: 'adapters' | 'memory' | ((parts: SourceDependencies) => Sources);
   readonly bounds: Bounds;
   readonly breakage?: Breakage;
   /** What the operator chose; the defaults where absent. */
@@ -87,7 +87,7 @@ export class World {
     this.engine.createNetwork('apps');
     const log = new TraceLog(trace);
     const parts = { clock, random, log, engine: this.engine };
-    this.sources = options.sources === 'adapters' ? adapterSources(parts) : memorySources();
+    this.sources = createSources(options.sources, parts);
     const { metrics, observer, sources } = this;
     const gateway = this.#gateway;
     const { daemon, proxier } = createEmbassy(

@@ -48,7 +48,7 @@ export interface HandoverWindow {
  */
 export class AddressHandover implements Checker {
   readonly name = ADDRESS_HANDOVER;
-  readonly #scene: Scene;
+  readonly #scene: Pick<Scene, 'clock' | 'truth'>;
   readonly #tell: Tell;
   #consumers: ReadonlyMap<string, Consumer> = new Map();
   /** The holders of each address, as told, in order. */
@@ -56,7 +56,7 @@ export class AddressHandover implements Checker {
   /** How long after each hand-over an old binding was served last. */
   readonly #windows = new Map<string, number>();
 
-  constructor(scene: Scene, tell: Tell) {
+  constructor(scene: Pick<Scene, 'clock' | 'truth'>, tell: Tell) {
     this.#scene = scene;
     this.#tell = tell;
   }

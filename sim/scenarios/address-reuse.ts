@@ -17,6 +17,9 @@ type Variant = (typeof VARIANTS)[number];
 /** How long embassy may take from the first event to the sync that follows from it. */
 const NOTICED_MS = 20;
 
+/** How long a busy engine may take to show a container. */
+const SLOW_ANSWER_MS = 300;
+
 const ADDRESS = '172.17.0.2';
 
 /** Address reuse, in every order in which the four events may arrive. */
@@ -42,6 +45,21 @@ export const ADDRESS_REUSE: readonly Scenario[] = [
       stage.world.stopContainer(old, { dieAfterMs: 0 });
       const young = stage.start('new', []);
       await stage.pass(31_000);
+      await stage.expectRefused(young, 80);
+      stage.expectRoute(ADDRESS, 80, undefined);
+    },
+  },
+  {
+    id: 'C10',
+    title: 'an old binding lasts no longer than the engine takes to answer what an event made us ask',
+    play: async (stage) => {
+      await stage.serve('/a', '10.1.0.1:80');
+      const old = stage.start('old', ['/a;80']);
+      await stage.pass(1_000);
+      stage.world.engine.faults.inspectDelayMs = SLOW_ANSWER_MS;
+      stage.world.stopContainer(old, { dieAfterMs: 0 });
+      const young = stage.start('new', []);
+      await stage.pass(SLOW_ANSWER_MS + NOTICED_MS);
       await stage.expectRefused(young, 80);
       stage.expectRoute(ADDRESS, 80, undefined);
     },

@@ -11,6 +11,27 @@ const UNKNOWN_WAIT_MS = 3_000;
 
 /** What goes wrong between etcd and embassy. */
 export const DISCOVERY_SCENARIOS: readonly Scenario[] = [
+  {
+    id: 'D03',
+    title: 'a service is watched once, however many want it, and exactly as long as somebody does',
+    play: async (stage) => {
+      await stage.serve('/a', '10.1.0.1:80');
+      const expectWatches = (count: number): void => {
+        const { length } = stage.world.daemon.services.watches;
+        stage.expect(`${count} watches`, length, length === count);
+      };
+      const plain = stage.start('plain', ['/a;80', '/a;81']);
+      const tagged = stage.start('tagged', ['/a[blue];80;balance=least-connections']);
+      await stage.pass(500);
+      expectWatches(1);
+      stage.world.stopContainer(plain, { dieAfterMs: 0 });
+      await stage.pass(100);
+      expectWatches(1);
+      stage.world.stopContainer(tagged, { dieAfterMs: 0 });
+      await stage.pass(100);
+      expectWatches(0);
+    },
+  },
   ...(['down', 'silent', 'no-quorum', 'forbidden'] as const).map((health): Scenario => ({
     id: health === 'silent' || health === 'no-quorum' ? 'P38' : 'P14',
     title: `the last known endpoints serve while etcd is ${health}, and what changed is known after`,

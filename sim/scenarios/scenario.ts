@@ -1,3 +1,4 @@
+import type { WorldOptions } from '../world.ts';
 import type { Bounds } from '../truth.ts';
 import type { Stage } from './stage.ts';
 
@@ -9,7 +10,9 @@ export interface Scenario {
   readonly title: string;
   /** How old embassy's knowledge may be in it, where something goes wrong with a source. */
   readonly bounds?: Partial<Bounds>;
-  /** Whether embassy starts by itself before anything happens; else the scenario starts it. */
+  /** Docker and etcd where absent. */
+  readonly sources?: WorldOptions['sources'];
+  /** Whether the scenario itself starts embassy; else it runs before anything happens. */
   readonly startsLate?: boolean;
   readonly play: (stage: Stage) => Promise<void>;
 }

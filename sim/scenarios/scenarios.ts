@@ -1,4 +1,5 @@
 import { ADDRESS_REUSE } from './address-reuse.ts';
+import { CONSUL_SCENARIOS } from './consul-scenarios.ts';
 import { DISCOVERY_SCENARIOS } from './discovery-scenarios.ts';
 import { DOCKER_SCENARIOS } from './docker-scenarios.ts';
 import { Stage } from './stage.ts';
@@ -11,6 +12,7 @@ import type { Scenario } from './scenario.ts';
 /** Every scenario, in the order of ids. */
 export const SCENARIOS: readonly Scenario[] = [
   ...ADDRESS_REUSE,
+  ...CONSUL_SCENARIOS,
   ...DISCOVERY_SCENARIOS,
   ...DOCKER_SCENARIOS,
   ...TRAFFIC_SCENARIOS,
@@ -27,8 +29,8 @@ export async function playScenario(
   dependencies: { readonly settle: Settle; readonly sink: TraceSink },
   scenario: Scenario,
 ): Promise<readonly Violation[]> {
-  const { id, title, bounds = {}, startsLate = false } = scenario;
-  const stage = new Stage(dependencies, { name: `${id} ${title}`, bounds });
+  const { id, title, bounds = {}, sources = 'adapters', startsLate = false } = scenario;
+  const stage = new Stage(dependencies, { name: `${id} ${title}`, bounds, sources });
   if (!startsLate) await stage.world.start();
   await scenario.play(stage);
   await stage.close();

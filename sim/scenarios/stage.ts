@@ -17,6 +17,7 @@ import type { Violation } from '../checkers/violation.ts';
 import type { Settle } from '../clock.ts';
 import type { TraceSink } from '../trace.ts';
 import type { Bounds } from '../truth.ts';
+import type { WorldOptions } from '../world.ts';
 
 /** How old knowledge may be where nothing is wrong. */
 const BOUND_MS = 1_500;
@@ -50,14 +51,18 @@ export class Stage {
 
   constructor(
     dependencies: { readonly settle: Settle; readonly sink: TraceSink },
-    options: { readonly name: string; readonly bounds: Partial<Bounds> },
+    options: {
+      readonly name: string;
+      readonly bounds: Partial<Bounds>;
+      readonly sources: WorldOptions['sources'];
+    },
   ) {
     this.clock = new SimClock(dependencies.settle);
     this.#name = options.name;
     const trace = new Trace({ clock: this.clock }, dependencies.sink);
     const bounds = { provider: BOUND_MS, discovery: BOUND_MS, ...options.bounds };
     const random = new SeededRandom(1);
-    this.world = new World({ clock: this.clock, random, trace }, { sources: 'adapters', bounds });
+    this.world = new World({ clock: this.clock, random, trace }, { sources: options.sources, bounds });
     this.#judge = new Judge(this.world);
   }
 

@@ -9,11 +9,36 @@ const CONSUMER = '172.17.0.2';
 const MEGABYTES = 10;
 const MEGABYTE = 1_000_000;
 
+/** A multiple of three, for three ports. */
+const CONNECTIONS = 3_000;
+
 /** How long the first ejection of an endpoint lasts. */
 const EJECTED_MS = 30_000;
 
 /** How connections live and end, and how endpoints that fail are treated. */
 export const TRAFFIC_SCENARIOS: readonly Scenario[] = [
+  {
+    id: 'D02',
+    title: 'thousands of connections leave nothing behind',
+    play: async (stage) => {
+      await stage.serve('/a', '10.1.0.1:80');
+      await stage.serve('/a', '10.1.0.2:80');
+      const web = stage.start('web', ['/a;80', '/a;81;balance=least-connections']);
+      await stage.pass(500);
+      const timers = stage.clock.pendingTimers;
+      for (let n = 0; n < CONNECTIONS / 3; n += 1) {
+        for (const port of [80, 81, 82]) stage.begin(web, port, { bytes: 10 });
+        await stage.pass(10);
+      }
+      await stage.pass(1_000);
+      const { openConnections, kept } = stage.world.proxier;
+      stage.expect('no connection', openConnections, openConnections + kept.drained + kept.waiting === 0);
+      stage.expect('no timer more', stage.clock.pendingTimers - timers, stage.clock.pendingTimers <= timers);
+      const [served, refused] = ['dialled', 'refused unbound'].map((name) => stage.world.metrics.count(name));
+      const seen = `${served ?? 0} served, ${refused ?? 0} refused`;
+      stage.expect('all served or refused', seen, (served ?? 0) + (refused ?? 0) === CONNECTIONS);
+    },
+  },
   {
     id: 'P20',
     title: 'all of 10 MB arrives that an endpoint sends after the consumer has ended its side',

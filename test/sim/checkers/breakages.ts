@@ -155,7 +155,7 @@ function withPools(proxier: Proxier, balance: string, change: (pool: KnownPool) 
       const isOne = pool.state === 'known' && pool.key.balance === balance;
       return [id, isOne ? { ...route, pool: once(pool) } : route] as const;
     });
-    return new RoutingTable(table.version, new Map(routes));
+    return new RoutingTable(table.version, new Map(routes), table.bound);
   });
 }
 
