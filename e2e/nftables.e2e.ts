@@ -119,7 +119,7 @@ for (const proxier of ['nftables', 'auto']) {
       assert.equal(a.name, 'a');
     });
 
-    it('[P28] carries on while it is killed: no connection fails, and its next start changes nothing', async () => {
+    it('[P28] carries on while it is killed, and its next start changes nothing', async () => {
       await using endpoint = await world.offer(BLUE, 'blue');
       const consumer = await bound('reader', `${BLUE};80`);
       await requests(consumer, 80, 5);
