@@ -6,6 +6,9 @@ import type { OptionGroup, OptionRow } from './option-row.ts';
 /** The narrowest terminal anybody still has. */
 export const HELP_COLUMNS = 80;
 
+/** What leaves the texts room on the narrowest terminal. */
+const TERM_WIDTH_MAX = 26;
+
 const TAIL = `
 Every option may be written -name=value, -name value or --name=value, as the
 variable EMBASSY_NAME, or as a key of the config file; the first of these wins.
@@ -21,11 +24,16 @@ TIME is 120 (seconds), 500ms, 2s or 1m.
 export function formatOptionHelp(): string {
   const help = new Help();
   help.prepareContext({ helpWidth: HELP_COLUMNS });
-  const termWidth = Math.max(...OPTION_ROWS.map((row) => termOf(row).length));
+  const terms = OPTION_ROWS.map((row) => termOf(row).length).filter((length) => length <= TERM_WIDTH_MAX);
+  const termWidth = Math.max(...terms);
   const groups = new Map<OptionGroup, string[]>();
   for (const row of OPTION_ROWS) {
     const items = groups.get(row.group) ?? [];
-    items.push(help.formatItem(termOf(row), termWidth, row.help + defaultOf(row), help));
+    const [term, text] = [termOf(row), row.help + defaultOf(row)];
+    // A term that is wider than the others stands above its text.
+    const isWide = term.length > termWidth;
+    const item = help.formatItem(isWide ? '' : term, termWidth, text, help);
+    items.push(isWide ? `  ${term}\n${item}` : item);
     groups.set(row.group, items);
   }
   const sections = [...groups].map(([group, items]) => `\n${group}:\n${items.join('\n')}\n`);
