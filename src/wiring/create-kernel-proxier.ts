@@ -3,7 +3,7 @@ import { nftablesClient } from '../adapters/nftables/client.ts';
 import { TABLE } from '../adapters/nftables/kernel-table.ts';
 import { NftablesError } from '../adapters/nftables/nftables-client.ts';
 import { NftablesProxier } from '../adapters/nftables/nftables-proxier.ts';
-import { hostNetwork } from '../adapters/node/interfaces.ts';
+import { hostNetworks } from '../adapters/node/interfaces.ts';
 import type { Options } from '../cli/resolve-options.ts';
 import type { IpAddress } from '../domain/address.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -39,7 +39,7 @@ export async function createKernelProxier(
   }
   const { endpointDrainMs, keepRules: keepsRules } = options;
   return new NftablesProxier(
-    { ...dependencies, client, flows: conntrackFlowCutter(), host: hostNetwork },
+    { ...dependencies, client, flows: conntrackFlowCutter(), host: hostNetworks() },
     { virtualIps, interfaces, endpointDrainMs, keepsRules },
   );
 }

@@ -4,6 +4,8 @@ import { elementOf, poolRule, TABLE, tableChanges, wholeTable } from './kernel-t
 import { FlowDrain } from './flow-drain.ts';
 import type { IpAddress } from '../../domain/address.ts';
 import type { BindingId } from '../../domain/binding.ts';
+import type { Endpoint } from '../../domain/endpoint.ts';
+import type { Route } from '../../domain/route.ts';
 import type { RoutingTable } from '../../domain/routing-table.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { FlowCutter } from '../../ports/flow-cutter.ts';
@@ -22,7 +24,7 @@ export interface NftablesProxierDependencies {
   readonly client: NftablesClient;
   readonly clock: Clock;
   readonly flows: FlowCutter;
-  /** Asked once for each sync. */
+  /** Asked once for each sync; the same object while nothing changed. */
   readonly host: () => HostNetwork;
   readonly log: Log;
 }
@@ -54,6 +56,10 @@ export class NftablesProxier implements Proxier {
   /** What the kernel holds as far as we know; undefined before the first write and after a failed one. */
   #written: KernelTable | undefined;
   #routes: ReadonlyMap<BindingId, KernelRoute> = new Map();
+  /** What was decided on each route, for as long as it and the host's network stay the same. */
+  #chosen = new WeakMap<Route, KernelRoute | string>();
+  #host: HostNetwork | undefined;
+  readonly #rules = new WeakMap<readonly Endpoint[], string>();
   #chains = new Map<string, string>();
   #chainCount = 0;
   /** Writes are one after the other. */
@@ -106,9 +112,13 @@ export class NftablesProxier implements Proxier {
   #choose(table: RoutingTable): ReadonlyMap<BindingId, KernelRoute> {
     const { log } = this.#dependencies;
     const host = this.#dependencies.host();
+    if (host !== this.#host) this.#chosen = new WeakMap();
+    this.#host = host;
     const routes = new Map<BindingId, KernelRoute>();
     for (const [id, route] of table.routes) {
-      const chosen = kernelRoute(route, { host, virtualIps: this.#options.virtualIps });
+      const known = this.#chosen.get(route);
+      const chosen = known ?? kernelRoute(route, { host, virtualIps: this.#options.virtualIps });
+      if (known === undefined) this.#chosen.set(route, chosen);
       if (typeof chosen !== 'string') routes.set(id, chosen);
       else if (this.#routes.has(id)) log.debug(`binding ${id} is carried in userspace: ${chosen}`);
     }
@@ -120,16 +130,24 @@ export class NftablesProxier implements Proxier {
     const names = new Map<string, string>();
     const elements = new Map<string, { readonly family: KernelRoute['family']; readonly chain: string }>();
     for (const route of routes.values()) {
-      const { pool, family, slots } = route;
+      const { pool, family } = route;
       const key = `${pool.key.id} ${family}`;
       const chain = names.get(key) ?? this.#chains.get(key) ?? this.#newChain();
-      if (!names.has(key)) chains.set(chain, poolRule(pool.key.balance, slots, family));
+      if (!names.has(key)) chains.set(chain, this.#ruleOf(route));
       names.set(key, chain);
       elements.set(elementOf(route), { family, chain });
     }
     this.#chains = names;
     const { virtualIps, interfaces } = this.#options;
     return { interfaces: [...interfaces()].sort(), virtualIps, chains, elements };
+  }
+
+  /** Written out once for each snapshot of a pool, not at each change of another. */
+  #ruleOf({ pool, slots, family }: KernelRoute): string {
+    const known = this.#rules.get(slots);
+    const rule = known ?? poolRule(pool.key.balance, slots, family);
+    if (known === undefined) this.#rules.set(slots, rule);
+    return rule;
   }
 
   #newChain(): string {

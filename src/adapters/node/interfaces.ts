@@ -58,19 +58,35 @@ export function isLocalAddress(address: IpAddress): boolean {
   return kernelInterfaces().some((entry) => parseIpAddress(entry.address) === address);
 }
 
-/** What this host's interfaces say of its place in the network, as they are now. Asks the kernel once. */
-export function hostNetwork(): HostNetwork {
-  const local = new Set<string>(kernelInterfaces().flatMap(({ address }) => parseIpAddress(address) ?? []));
-  const subnets = Object.entries(networkInterfaces()).flatMap(([name, entries = []]) =>
-    entries.flatMap(({ cidr, internal }) =>
-      cidr === null || internal ? [] : [{ name, cidr: ipaddr.parseCIDR(cidr) }],
-    ),
-  );
+/**
+ * Follows what this host's interfaces say of its place in the network.
+ *
+ * @returns Asks the kernel each time; gives the same object while nothing changed.
+ */
+export function hostNetworks(): () => HostNetwork {
+  let last: { readonly text: string; readonly network: HostNetwork } | undefined;
+  return () => {
+    const local = kernelInterfaces().flatMap(({ address }) => parseIpAddress(address) ?? []);
+    const cidrs = Object.entries(networkInterfaces()).flatMap(([name, entries = []]) =>
+      entries.flatMap(({ cidr, internal }) => (cidr === null || internal ? [] : [{ name, cidr }])),
+    );
+    const text = JSON.stringify([local, cidrs]);
+    if (last?.text !== text) last = { text, network: networkOf(local, cidrs) };
+    return last.network;
+  };
+}
+
+function networkOf(
+  addresses: readonly IpAddress[],
+  cidrs: readonly { readonly name: string; readonly cidr: string }[],
+): HostNetwork {
+  const local = new Set<string>(addresses);
+  const subnets = cidrs.map(({ name, cidr }) => ({ name, subnet: ipaddr.parseCIDR(cidr) }));
   return {
     isLocal: (address) => isLoopback(address) || local.has(address),
     interfaceTowards: (address) => {
       const parsed = ipaddr.parse(address);
-      return subnets.find(({ cidr }) => cidr[0].kind() === parsed.kind() && parsed.match(cidr))?.name;
+      return subnets.find(({ subnet }) => subnet[0].kind() === parsed.kind() && parsed.match(subnet))?.name;
     },
   };
 }

@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
-import { addressesOfInterface, isLocalAddress } from '../../../src/adapters/node/interfaces.ts';
+import {
+  addressesOfInterface,
+  hostAddresses,
+  hostNetworks,
+  isLocalAddress,
+} from '../../../src/adapters/node/interfaces.ts';
+import { isLoopback } from '../../../src/domain/address.ts';
 import { address } from '../../support/endpoints.ts';
 
 describe('addressesOfInterface', () => {
@@ -20,6 +26,24 @@ describe('isLocalAddress', () => {
   }
 
   it('knows an address kept for documentation for foreign', () => {
-    assert.equal(isLocalAddress(address('192.0.2.1')), false);
+    assert.equal(isLocalAddress(address('203.0.113.1')), false);
+  });
+});
+
+describe('hostNetworks', () => {
+  it('knows loopback as local, and gives the same object while nothing changes', () => {
+    const network = hostNetworks();
+    const seen = network();
+    assert.equal(seen.isLocal(address('127.0.0.1')), true);
+    assert.equal(seen.isLocal(address('203.0.113.1')), false);
+    assert.equal(seen.interfaceTowards(address('203.0.113.1')), undefined);
+    assert.equal(network(), seen);
+  });
+
+  it('tells the interface in whose subnet an address of this host is', () => {
+    const own = hostAddresses().find((each) => !isLoopback(each));
+    if (own === undefined) return;
+    assert.notEqual(hostNetworks()().interfaceTowards(own), undefined);
+    assert.equal(hostNetworks()().isLocal(own), true);
   });
 });

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { kernelRoute } from '../../../src/adapters/nftables/kernel-routes.ts';
+import { binding, poolOf } from '../../support/bindings.ts';
+import { address, endpoint } from '../../support/endpoints.ts';
+import type { Endpoint } from '../../../src/domain/endpoint.ts';
+import type { HostNetwork } from '../../../src/ports/host-network.ts';
+
+const HOST: HostNetwork = {
+  isLocal: (at) => at === '172.17.0.1' || at === '192.0.2.1',
+  interfaceTowards: (at) => {
+    if (at.startsWith('172.17.')) return 'docker0';
+    return at.startsWith('172.18.') ? 'br-8a1f' : at.startsWith('192.0.2.') ? 'eth0' : undefined;
+  },
+};
+
+const at = (text: string): Endpoint => endpoint(1, { address: address(text) });
+
+describe('kernelRoute', () => {
+  const rows: readonly {
+    readonly name: string;
+    readonly source?: string;
+    readonly descriptor?: string;
+    readonly endpoints: readonly Endpoint[] | undefined;
+    readonly why: RegExp | undefined;
+  }[] = [
+    { name: 'carries what leads to other hosts', endpoints: [at('10.0.0.1')], why: undefined },
+    { name: 'carries what leads to a host of our own network', endpoints: [at('192.0.2.9')], why: undefined },
+    {
+      name: 'carries what leads to a neighbour on its bridge',
+      endpoints: [at('172.17.0.9')],
+      why: undefined,
+    },
+    { name: 'leaves an unknown service', endpoints: undefined, why: /nothing is known/ },
+    { name: 'leaves a service without an endpoint', endpoints: [], why: /no endpoint that may be picked/ },
+    {
+      name: 'leaves what asks for userspace',
+      descriptor: '/a;80;proxier=userspace',
+      endpoints: [at('10.0.0.1')],
+      why: /asks for userspace/,
+    },
+    {
+      name: 'leaves a policy that must know what is open',
+      descriptor: '/a;80;balance=least-connections',
+      endpoints: [at('10.0.0.1')],
+      why: /cannot pick by least-connections/,
+    },
+    {
+      name: 'leaves who serves whoever arrives',
+      source: '*',
+      endpoints: [at('10.0.0.1')],
+      why: /whoever arrives/,
+    },
+    {
+      name: "leaves a consumer on the host's own network",
+      source: '192.0.2.1',
+      endpoints: [at('10.0.0.1')],
+      why: /host's own network/,
+    },
+    {
+      name: '[P32] leaves an endpoint that is the consumer itself',
+      endpoints: [at('172.17.0.2')],
+      why: /is the consumer itself/,
+    },
+    {
+      name: '[P32] leaves a published port of this host',
+      endpoints: [at('10.0.0.1'), at('192.0.2.1')],
+      why: /192\.0\.2\.1:80 is at an address of this host/,
+    },
+    {
+      name: 'leaves an endpoint behind another bridge',
+      endpoints: [at('172.18.0.5')],
+      why: /behind another bridge \(br-8a1f\)/,
+    },
+    {
+      name: 'leaves an endpoint of the other family',
+      endpoints: [at('fd00::1')],
+      why: /other address family/,
+    },
+    {
+      name: 'leaves a consumer of a family without a virtual IP',
+      source: 'fd00::2',
+      endpoints: [at('fd00::1')],
+      why: /no virtual IP of IPv6/,
+    },
+  ];
+  for (const { name, source = '172.17.0.2', descriptor = '/a;80', endpoints, why } of rows) {
+    it(name, () => {
+      const route = { binding: binding(source, descriptor), pool: poolOf(descriptor, endpoints) };
+      const chosen = kernelRoute(route, { host: HOST, virtualIps: [address('172.17.0.1')] });
+      if (why === undefined) assert.equal(typeof chosen, 'object', JSON.stringify(chosen));
+      else assert(typeof chosen === 'string' && why.test(chosen), JSON.stringify(chosen));
+    });
+  }
+});

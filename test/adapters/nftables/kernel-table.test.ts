@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { poolRule, tableChanges, wholeTable } from '../../../src/adapters/nftables/kernel-table.ts';
+import { address, endpoint } from '../../support/endpoints.ts';
+import type { KernelTable } from '../../../src/adapters/nftables/kernel-table.ts';
+
+const A = '172.17.0.2 . 172.17.0.1 . tcp . 80';
+const B = '172.17.0.3 . 172.17.0.1 . tcp . 80';
+
+function table(rest: Partial<KernelTable> = {}): KernelTable {
+  return {
+    interfaces: ['docker0'],
+    virtualIps: [address('172.17.0.1')],
+    chains: new Map([['pool-1', 'one']]),
+    elements: new Map([[A, { family: 4, chain: 'pool-1' }]]),
+    ...rest,
+  };
+}
+
+describe('poolRule', () => {
+  const slots = [endpoint(1), endpoint(2)];
+  const map = 'map { 0 : 10.0.0.2 . 80, 1 : 10.0.0.3 . 80 }';
+  for (const [balance, pick] of [
+    ['round-robin', 'numgen inc mod 2'],
+    ['random', 'numgen random mod 2'],
+    ['maglev', 'jhash ip saddr mod 2 seed 58298'],
+  ] as const) {
+    it(`picks by ${pick.split(' ').slice(0, 2).join(' ')} for ${balance}`, () => {
+      assert.equal(poolRule(balance, slots, 4), `meta l4proto { tcp, udp } dnat ip to ${pick} ${map}`);
+    });
+  }
+});
+
+describe('wholeTable', () => {
+  it('replaces whatever was there in one transaction', () => {
+    const lines = wholeTable(table()).split('\n');
+    assert.deepEqual(lines.slice(0, 3), [
+      'add table inet embassy',
+      'delete table inet embassy',
+      'add table inet embassy',
+    ]);
+    assert(lines.indexOf('add chain inet embassy pool-1') < lines.findIndex((line) => line.includes(A)));
+  });
+});
+
+describe('tableChanges', () => {
+  it('is empty between equal tables', () => {
+    assert.equal(tableChanges(table(), table()), '');
+  });
+
+  const rows: readonly {
+    readonly name: string;
+    readonly after: KernelTable;
+    readonly lines: readonly string[];
+  }[] = [
+    {
+      name: 'rewrites the rule of a pool whose endpoints changed, and nothing else',
+      after: table({ chains: new Map([['pool-1', 'two']]) }),
+      lines: ['flush chain inet embassy pool-1', 'add rule inet embassy pool-1 two'],
+    },
+    {
+      name: 'makes the chain before the element that leads there',
+      after: table({
+        chains: new Map([
+          ['pool-1', 'one'],
+          ['pool-2', 'two'],
+        ]),
+        elements: new Map([
+          [A, { family: 4, chain: 'pool-1' }],
+          [B, { family: 4, chain: 'pool-2' }],
+        ]),
+      }),
+      lines: [
+        'add chain inet embassy pool-2',
+        'add rule inet embassy pool-2 two',
+        `add element inet embassy bindings4 { ${B} : goto pool-2 }`,
+      ],
+    },
+    {
+      name: 'removes the element before the chain it led to',
+      after: table({ chains: new Map(), elements: new Map() }),
+      lines: [
+        `delete element inet embassy bindings4 { ${A} : goto pool-1 }`,
+        'flush chain inet embassy pool-1',
+        'delete chain inet embassy pool-1',
+      ],
+    },
+    {
+      name: 'leads a binding elsewhere in one transaction',
+      after: table({
+        chains: new Map([['pool-2', 'two']]),
+        elements: new Map([[A, { family: 4, chain: 'pool-2' }]]),
+      }),
+      lines: [
+        'add chain inet embassy pool-2',
+        'add rule inet embassy pool-2 two',
+        `delete element inet embassy bindings4 { ${A} : goto pool-1 }`,
+        `add element inet embassy bindings4 { ${A} : goto pool-2 }`,
+        'flush chain inet embassy pool-1',
+        'delete chain inet embassy pool-1',
+      ],
+    },
+    {
+      name: 'follows interfaces and virtual IPs',
+      after: table({ interfaces: ['br-1'], virtualIps: [address('fd00::1')] }),
+      lines: [
+        'delete element inet embassy interfaces { "docker0" }',
+        'add element inet embassy interfaces { "br-1" }',
+        'delete element inet embassy virtual-ips4 { 172.17.0.1 }',
+        'add element inet embassy virtual-ips6 { fd00::1 }',
+      ],
+    },
+  ];
+  for (const { name, after, lines } of rows) {
+    it(name, () => {
+      assert.equal(tableChanges(table(), after), `${lines.join('\n')}\n`);
+    });
+  }
+});
