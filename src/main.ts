@@ -21,6 +21,7 @@ import { NodeProber } from './adapters/node/node-prober.ts';
 import { NodeResolver } from './adapters/node/node-resolver.ts';
 import { NodeRandom } from './adapters/node/node-random.ts';
 import { SOCKET_TUNING_DEFAULT } from './adapters/node/socket-options.ts';
+import { stopSignals } from './adapters/node/stop-signals.ts';
 import { formatCheck } from './cli/format-check.ts';
 import { program } from './cli/program.ts';
 import { formatSocketAddress } from './domain/address.ts';
@@ -38,10 +39,11 @@ import { followFlowTable } from './wiring/follow-flow-table.ts';
 import { serveAdmin } from './wiring/serve-admin.ts';
 import { failureInWords } from './wiring/failure-in-words.ts';
 import { askDaemon } from './wiring/ask-daemon.ts';
+import { runDoctor } from './wiring/run-doctor.ts';
 import type { Log } from './ports/log.ts';
 import type { HostAddresses } from './app/listen-plan.ts';
 import type { Asking } from './cli/asking/resolve-asking.ts';
-import type { LogOptions, Options } from './cli/resolve-options.ts';
+import type { DoctorOptions, LogOptions, Options } from './cli/resolve-options.ts';
 import type { DiscoveryOptions } from './wiring/create-discoveries.ts';
 
 /** How long `embassy check` waits for each provider and service. */
@@ -87,6 +89,8 @@ async function execute(): Promise<number> {
       return withLog(invocation.options, async (log) => run(invocation.options, log));
     case 'check':
       return withLog(invocation.options, async (log) => check(invocation.options, log));
+    case 'doctor':
+      return withLog(invocation.options, async (log) => doctor(invocation.options, log));
     case 'cleanup':
       return withLog(invocation.options, cleanup);
     case 'ask':
@@ -224,6 +228,11 @@ async function check(options: Options, log: Log): Promise<number> {
   return wrong ? EXIT_FAILED : 0;
 }
 
+async function doctor(options: DoctorOptions, log: Log): Promise<number> {
+  const out = (text: string): boolean => process.stdout.write(text);
+  return runDoctor({ clock, random, log, host: HOST, out }, withSecrets(options), stopSignals(log).stop);
+}
+
 async function cleanup(log: Log): Promise<number> {
   const redirector = createRedirector(log);
   const hadTable = await removeKernelTable();
@@ -255,26 +264,8 @@ async function ask(asking: Asking): Promise<number> {
   );
 }
 
-/** The first signal stops in order, the second at once [C9]. */
-function stopSignals(log: Log): { readonly stop: AbortSignal; readonly abort: AbortSignal } {
-  const stop = new AbortController();
-  const abort = new AbortController();
-  for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-    process.on(name, () => {
-      if (stop.signal.aborted) {
-        log.warn(`${name} again: ending at once`);
-        abort.abort();
-      } else {
-        log.info(`${name}: stopping`);
-        stop.abort();
-      }
-    });
-  }
-  return { stop: stop.signal, abort: abort.signal };
-}
-
 /** Secrets come from files or the environment alone [C7]. */
-function withSecrets(options: Options): DiscoveryOptions {
+function withSecrets<T extends Options>(options: T): T & DiscoveryOptions {
   const token = process.env['CONSUL_HTTP_TOKEN'] ?? '';
   return { ...options, consulToken: token === '' ? undefined : token };
 }

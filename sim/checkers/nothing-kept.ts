@@ -59,15 +59,7 @@ export class NothingKept implements Checker {
     );
     if (names > told) this.#report(`at most ${told} host names`, String(names));
     if (checks > checkable) this.#report(`at most ${checkable} health checks`, String(checks));
-    this.#expectNone([
-      ['open connections', proxier.openConnections],
-      ['waiting connections', proxier.kept.waiting],
-      ['endpoints with connections', proxier.kept.drained],
-      [
-        'bindings with connections',
-        [...daemon.table.routes.keys()].filter((id) => proxier.openOf(id)).length,
-      ],
-    ]);
+    this.#expectNone(Object.entries(proxier.kept));
   }
 
   onStopped(): void {
@@ -75,9 +67,7 @@ export class NothingKept implements Checker {
     const { names, checks } = daemon.services.followed;
     this.#expectNone([
       ...this.#leftovers(),
-      ['open connections', proxier.openConnections],
-      ['waiting connections', proxier.kept.waiting],
-      ['endpoints with connections', proxier.kept.drained],
+      ...Object.entries(proxier.kept),
       ['watches', daemon.services.watches.length],
       ['pools', daemon.services.pools.length],
       ['host names', names],

@@ -31,8 +31,8 @@ export const TRAFFIC_SCENARIOS: readonly Scenario[] = [
         await stage.pass(10);
       }
       await stage.pass(1_000);
-      const { openConnections, kept } = stage.world.proxier;
-      stage.expect('no connection', openConnections, openConnections + kept.drained + kept.waiting === 0);
+      const kept = Object.entries(stage.world.proxier.kept).filter(([, count]) => count > 0);
+      stage.expect('nothing is kept', kept.join(', '), kept.length === 0);
       stage.expect('no timer more', stage.clock.pendingTimers - timers, stage.clock.pendingTimers <= timers);
       const [served, refused] = ['dialled', 'refused unbound'].map((name) => stage.world.metrics.count(name));
       const seen = `${served ?? 0} served, ${refused ?? 0} refused`;
@@ -131,6 +131,23 @@ export const TRAFFIC_SCENARIOS: readonly Scenario[] = [
       await stage.pass(500);
       for (const endpoint of endpoints.slice(0, 2)) await stage.setAccepting(endpoint, false);
       for (let n = 0; n < 10; n += 1) await stage.expectServed(web, 80, endpoints[2]);
+    },
+  },
+  {
+    id: 'C5',
+    title: 'of five endpoints that refuse three are dialled, each once, and the call is refused',
+    play: async (stage) => {
+      for (const n of [1, 2, 3, 4, 5]) {
+        await stage.setAccepting(await stage.serve('/a', `10.1.0.${n}:80`), false);
+      }
+      const web = stage.start('web', ['/a;80', '/a;81;balance=maglev']);
+      await stage.pass(500);
+      for (const port of [80, 81]) {
+        const before = stage.world.metrics.count('dial failed');
+        await stage.expectRefused(web, port);
+        const dials = stage.world.metrics.count('dial failed') - before;
+        stage.expect('three dials', dials, dials === 3);
+      }
     },
   },
   {

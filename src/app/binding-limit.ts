@@ -10,6 +10,11 @@ export class BindingLimit {
     this.#max = max;
   }
 
+  /** The count of bindings with open connections, for checkers. */
+  get size(): number {
+    return this.#open.size;
+  }
+
   /** The count of open connections of a binding. */
   openOf(id: BindingId): number {
     return this.#open.get(id) ?? 0;

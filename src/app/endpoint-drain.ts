@@ -40,6 +40,11 @@ export class EndpointDrain {
     return size;
   }
 
+  /** The count of pools that have connections here, for checkers. */
+  get pools(): number {
+    return this.#pools.size;
+  }
+
   /** The count of connections of a pool to an endpoint. */
   openTo(pool: PoolId, key: string): number {
     return this.#pools.get(pool)?.byEndpoint.get(key)?.cuts.size ?? 0;

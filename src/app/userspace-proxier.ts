@@ -93,9 +93,15 @@ export class UserspaceProxier implements Proxier {
     return this.#bindingLimit.openOf(binding);
   }
 
-  /** The counts of what is kept for open connections, for checkers: 0 each when there are none. */
-  get kept(): { readonly waiting: number; readonly drained: number } {
-    return { waiting: this.#waiting.size, drained: this.#endpointDrain.size };
+  /** The counts of what is kept for open connections, by name, for checkers: 0 each when there are none. */
+  get kept(): Readonly<Record<string, number>> {
+    return {
+      'open connections': this.#lives.size,
+      'waiting connections': this.#waiting.size,
+      'bindings with connections': this.#bindingLimit.size,
+      'pools with connections': this.#endpointDrain.pools,
+      'endpoints with connections': this.#endpointDrain.size,
+    };
   }
 
   /** The count of connections of a pool that are relayed to an endpoint. */

@@ -29,6 +29,8 @@ export interface ValueKind<T> {
   readonly arity: 'required' | 'optional' | 'switch';
   /** What stands for the value in help, e.g. `PORT`. */
   readonly metavar: string;
+  /** Every value there is, for completion; absent where they cannot be listed. */
+  readonly choices?: readonly string[];
   /** Reads one value. Pure. */
   read(text: string): Reading<T>;
 }
@@ -89,6 +91,7 @@ export function choice<const T extends string>(metavar: string, values: readonly
   return {
     arity: 'required',
     metavar,
+    choices: values,
     read(written) {
       const value = values.find((candidate) => candidate === written);
       if (value !== undefined) return right(value);

@@ -42,7 +42,7 @@ export const ASKING_COMMANDS = [
 export type AskingCommand = (typeof ASKING_COMMANDS)[number];
 
 /** The commands; the first is meant when none is given. */
-export const COMMANDS = ['run', 'check', 'cleanup', ...ASKING_COMMANDS] as const;
+export const COMMANDS = ['run', 'check', 'doctor', 'cleanup', 'completion', ...ASKING_COMMANDS] as const;
 
 export type Command = (typeof COMMANDS)[number];
 
@@ -93,7 +93,7 @@ export const OPTIONS = {
   discovery: row('discovery', DISCOVERY, DISCOVERY_GROUP, {
     repeatable: true,
     defaults: ['consul://127.0.0.1:8500'],
-    help: 'consul://HOST:PORT, etcd://…, etcd2://…,\nmarathon://… or file:PATH; of several the first that\nhas endpoints',
+    help: 'consul://HOST:PORT, etcd://…, etcd2://…,\nmarathon://… or file:PATH; of several the\nfirst that has endpoints',
   }),
   etcdCacert: row('etcd-cacert', text('PATH'), DISCOVERY_GROUP, {
     help: "PEM of the authority of etcd's certificate",

@@ -1,4 +1,6 @@
 import { Command as CommanderCommand, CommanderError } from 'commander';
+import { COMMAND_SUMMARIES } from './command-summaries.ts';
+import { SHELLS, formatCompletion } from './completion/format-completion.ts';
 import { formatProblem } from '../domain/result.ts';
 import { suggestion } from './nearest-name.ts';
 import { normaliseArguments } from './normalise-arguments.ts';
@@ -6,30 +8,15 @@ import { ASKING_COMMANDS, COMMANDS, OPTIONS } from './options.ts';
 import { OPERANDS, resolveAsking } from './asking/resolve-asking.ts';
 import { HELP_COLUMNS, formatOptionHelp } from './option-help.ts';
 import { printable } from '../domain/printable.ts';
-import { configPath, resolveLogOptions, resolveOptions } from './resolve-options.ts';
+import { configPath, resolveDoctorOptions, resolveLogOptions, resolveOptions } from './resolve-options.ts';
 import type { Problem, Result } from '../domain/result.ts';
 import type { OptionSources } from './option-reader.ts';
 import type { Asking } from './asking/resolve-asking.ts';
 import type { AskingCommand, Command } from './options.ts';
-import type { LogOptions, Options } from './resolve-options.ts';
+import type { DoctorOptions, LogOptions, Options } from './resolve-options.ts';
 
 /** The command line or the configuration is wrong; nothing was started. */
 const EXIT_USAGE = 2;
-
-const SUMMARIES: Readonly<Record<Command, string>> = {
-  run: 'serve until told to stop (the default)',
-  check: 'say what would be bound, and to which endpoints; change nothing',
-  cleanup: 'remove the rules that a crash left behind',
-  status: 'a running daemon at a glance',
-  bindings: 'who is bound to what, and how it fares',
-  services: 'what discovery knows of each service',
-  endpoints: 'every endpoint with its state',
-  connections: 'the open connections',
-  explain: 'why a connection goes where it goes, or why not',
-  events: 'what happened lately',
-  top: 'services by their open connections, until told to stop',
-  wait: 'wait until a port of a container has a ready endpoint',
-};
 
 const TAKES_OPTIONS_OF_RUN = "\nTakes the options of run: 'embassy help run'.";
 
@@ -62,6 +49,9 @@ Examples:
   # Why does web-1 not reach port 6379?
   $ embassy explain web-1 6379
 
+  # Is this host fit for it? Is anything in the way?
+  $ embassy doctor -discovery=etcd://127.0.0.1:2379 --dnat
+
   # Remove the rules that a crash left behind
   $ embassy cleanup
 `;
@@ -87,6 +77,7 @@ export interface ProgramDependencies {
 export type Invocation =
   | { readonly command: 'run'; readonly options: Options }
   | { readonly command: 'check'; readonly options: Options }
+  | { readonly command: 'doctor'; readonly options: DoctorOptions }
   | { readonly command: 'cleanup'; readonly options: LogOptions }
   | { readonly command: 'ask'; readonly asking: Asking }
   | { readonly command: 'done'; readonly exitCode: number };
@@ -149,9 +140,9 @@ function build(
   for (const name of COMMANDS) {
     const command = root.command(name, { isDefault: name === 'run' });
     command
-      .summary(SUMMARIES[name])
-      .description(`${SUMMARIES[name].charAt(0).toUpperCase()}${SUMMARIES[name].slice(1)}.`)
-      .usage(`${isAsking(name) ? OPERANDS[name].trim() : ''} [options]`.trim())
+      .summary(COMMAND_SUMMARIES[name])
+      .description(`${COMMAND_SUMMARIES[name].charAt(0).toUpperCase()}${COMMAND_SUMMARIES[name].slice(1)}.`)
+      .usage(usageOf(name))
       .argument('[rest...]')
       .allowUnknownOption()
       .helpOption('-h, --help', 'show this')
@@ -167,6 +158,7 @@ function build(
 
 function invoke(dependencies: ProgramDependencies, command: Command, rest: readonly string[]): Invocation {
   const words = rest.filter((argument) => !argument.startsWith('-') || argument === '-');
+  if (command === 'completion') return complete(dependencies, rest);
   const given = rest.filter((argument) => argument.startsWith('-') && argument !== '-');
   const sources = { arguments: given, environment: dependencies.environment };
   const config = readConfig(dependencies, sources);
@@ -182,6 +174,10 @@ function invoke(dependencies: ProgramDependencies, command: Command, rest: reado
       const options = withProblems(before, resolveOptions(read));
       return options.ok ? { command, options: options.value } : refuse(dependencies, options.problems);
     }
+    case 'doctor': {
+      const options = withProblems(before, resolveDoctorOptions(read));
+      return options.ok ? { command, options: options.value } : refuse(dependencies, options.problems);
+    }
     case 'cleanup': {
       const options = withProblems(before, resolveLogOptions(read));
       return options.ok ? { command, options: options.value } : refuse(dependencies, options.problems);
@@ -189,7 +185,26 @@ function invoke(dependencies: ProgramDependencies, command: Command, rest: reado
   }
 }
 
+/** Prints the completion of a shell. */
+function complete(dependencies: ProgramDependencies, rest: readonly string[]): Invocation {
+  const shell = SHELLS.find((name) => name === rest[0]);
+  if (shell === undefined || rest.length > 1) {
+    const message = `write: embassy completion ${SHELLS.join('|')}`;
+    return refuse(dependencies, [{ place: "command 'completion'", message }]);
+  }
+  dependencies.out(formatCompletion(shell));
+  return { command: 'done', exitCode: 0 };
+}
+
+function usageOf(command: Command): string {
+  if (command === 'completion') return SHELLS.join('|');
+  return `${isAsking(command) ? OPERANDS[command].trim() : ''} [options]`.trim();
+}
+
 function helpBehind(command: Command): string {
+  if (command === 'completion') return '';
+  if (command === 'doctor')
+    return `${TAKES_OPTIONS_OF_RUN}\n--json shows the findings as JSON. Exit status 1: something is wrong.`;
   if (command === 'run') return formatOptionHelp();
   return isAsking(command) ? ASKS_A_DAEMON : TAKES_OPTIONS_OF_RUN;
 }

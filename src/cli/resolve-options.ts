@@ -80,6 +80,12 @@ export interface Options extends LogOptions {
   readonly admin: AdminChoice;
 }
 
+/** What the operator chose for an examination of the host. */
+export interface DoctorOptions extends Options {
+  /** Whether the findings are shown as JSON. */
+  readonly json: boolean;
+}
+
 /** Where the admin API is served. */
 export interface AdminChoice {
   readonly socket: { readonly path: string; readonly given: boolean } | undefined;
@@ -96,6 +102,19 @@ export interface AdminChoice {
  */
 export function resolveOptions(sources: OptionSources): Result<Options> {
   const reader = new OptionReader(sources);
+  refuse(reader, OPTIONS.json);
+  return decide(reader);
+}
+
+/** Decides on every option, and on what `embassy doctor` takes besides. Pure. */
+export function resolveDoctorOptions(sources: OptionSources): Result<DoctorOptions> {
+  const reader = new OptionReader(sources);
+  const json = reader.optional(OPTIONS.json)?.value ?? false;
+  const options = decide(reader);
+  return options.ok ? { ok: true, value: { ...options.value, json } } : options;
+}
+
+function decide(reader: OptionReader): Result<Options> {
   const discoveries = resolveDiscoveries(reader);
   const capture = chooseCapture(reader);
   const rest = readRest(reader);
@@ -104,7 +123,7 @@ export function resolveOptions(sources: OptionSources): Result<Options> {
     const message = 'nftables needs --dnat; the other capture modes are carried in userspace';
     reader.report({ place: 'option --proxier', message });
   }
-  for (const option of [OPTIONS.json, OPTIONS.watch, OPTIONS.timeout]) refuse(reader, option);
+  for (const option of [OPTIONS.watch, OPTIONS.timeout]) refuse(reader, option);
   if (reader.problems.length > 0) return { ok: false, problems: reader.problems };
   return { ok: true, value: { ...rest, discoveries, capture, admin } };
 }

@@ -73,7 +73,7 @@ export function createProvider(
 }
 
 /** Whether a host that is named somehow is this one. A name is taken for another host, but for localhost. */
-function isHere(name: string, host: HostAddresses): boolean {
+export function isHere(name: string, host: HostAddresses): boolean {
   const address = parseIpAddress(name);
   return address === undefined ? name === 'localhost' : host.isLocal(address);
 }
