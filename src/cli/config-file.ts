@@ -8,6 +8,9 @@ import type { Problem } from '../domain/result.ts';
 /** The longest config file, in characters; a real one has less than a thousand. */
 const CONFIG_LENGTH_MAX = 1_048_576;
 
+/** Syntax errors told of one file; the first is nearly always the cause of the others. */
+const SYNTAX_PROBLEMS_MAX = 5;
+
 /** A value and where it stands. */
 export interface ConfigValue {
   readonly text: string;
@@ -41,7 +44,7 @@ export function parseConfigFile(text: string, path: string): ParsedConfig {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
-    const problems = document.errors.map((error): Problem => {
+    const problems = document.errors.slice(0, SYNTAX_PROBLEMS_MAX).map((error): Problem => {
       const { line, col } = lines.linePos(error.pos[0]);
       return { place: `${place}, line ${line}`, column: col, message: printable(error.message) };
     });

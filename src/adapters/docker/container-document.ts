@@ -6,6 +6,9 @@ import type { Problem, Result } from '../../domain/result.ts';
 /** How much of a container's id people read, as Docker itself prints it. */
 const SHORT_ID_LENGTH = 12;
 
+/** Problems told of one document; a list of ten thousand rows would have as many. */
+const SHAPE_PROBLEMS_MAX = 5;
+
 /** A container's place on one network. */
 export interface Attachment {
   /** The network's name. */
@@ -140,7 +143,7 @@ export function shortId(id: string): string {
 
 /** Says where a document differs from what was expected, one problem a place. Pure. */
 export function shapeProblems(place: string, error: z.ZodError): readonly Problem[] {
-  return error.issues.map((issue) => ({
+  return error.issues.slice(0, SHAPE_PROBLEMS_MAX).map((issue) => ({
     place,
     message: `docker's document has another shape: ${issue.path.join('.') || 'document'}: ${issue.message}`,
   }));
