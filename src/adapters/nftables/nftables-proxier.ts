@@ -101,12 +101,20 @@ export class NftablesProxier implements Proxier {
     if (this.#stop.signal.aborted) return;
     this.#cancelLook();
     this.#drain.close();
-    await this.#inTurn(async () => {
-      if (this.#options.keepsRules || this.#written === undefined) return;
-      await this.#dependencies.client.apply(removal(), { signal: this.#stop.signal });
-      this.#written = undefined;
-    });
+    await this.#inTurn(async () => this.#remove());
     this.#stop.abort(new Error('the proxier is closed'));
+  }
+
+  /** A stop goes on also where the table cannot be removed: what is open must still get its time. */
+  async #remove(): Promise<void> {
+    if (this.#options.keepsRules || this.#written === undefined) return;
+    const { client, log } = this.#dependencies;
+    try {
+      await client.apply(removal(), { signal: this.#stop.signal });
+      this.#written = undefined;
+    } catch (error) {
+      log.warn(`the table of embassy is left: ${String(error)}; 'embassy cleanup' removes it`);
+    }
   }
 
   #choose(table: RoutingTable): ReadonlyMap<BindingId, KernelRoute> {
