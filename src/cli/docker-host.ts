@@ -28,11 +28,13 @@ export function parseDockerHost(text: string): Reading<DockerHost> {
       return { ok: true, value: { kind: 'tcp', host: host.replace(/^\[|\]$/g, ''), port } };
   }
   const wanted = 'unix:///PATH or tcp://HOST:PORT';
+  // What stands before an @ may be a password, and this is read by others.
+  const shown = printable(text.replace(/\/\/.*@/s, '//…@'));
   if (text.startsWith('https://')) {
-    const message = `'${printable(text)}': TLS to Docker is not available in this version; use ${wanted}`;
+    const message = `'${shown}': TLS to Docker is not available in this version; use ${wanted}`;
     return { ok: false, faults: [{ message }] };
   }
-  const message = `'${printable(text)}' is not ${wanted}`;
+  const message = `'${shown}' is not ${wanted}`;
   return { ok: false, faults: [{ message }] };
 }
 

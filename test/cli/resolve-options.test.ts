@@ -147,7 +147,7 @@ const BAD: readonly BadRow[] = [
   {
     name: "Docker's address",
     environment: { DOCKER_HOST: 'ssh://me@host' },
-    expected: ["environment DOCKER_HOST: 'ssh://me@host' is not unix:///PATH or tcp://HOST:PORT"],
+    expected: ["environment DOCKER_HOST: 'ssh://…@host' is not unix:///PATH or tcp://HOST:PORT"],
   },
   {
     name: 'where to listen',

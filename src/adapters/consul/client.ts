@@ -121,7 +121,7 @@ export async function createConsulClient(options: ConsulClientOptions): Promise<
         return answerOf(response, body, servers[server] ?? '');
       } catch (error) {
         signal.throwIfAborted();
-        const failure = failureOf(error, servers[server] ?? '');
+        const failure = failureOf(error, servers[server] ?? '', token);
         // A file that is being replaced leaves us with the token we have.
         if (failure.code === 'forbidden') token = await readToken(options.token).catch(() => token);
         throw failure;
@@ -257,13 +257,15 @@ function guard(request: ClientRequest, response: IncomingMessage): void {
   });
 }
 
-function failureOf(error: unknown, server: string): ConsulError {
+/** @param token - Left out of what the server wrote: some gateways repeat what they refuse. */
+function failureOf(error: unknown, server: string, token: string): ConsulError {
   if (error instanceof ConsulError) return error;
   const response: unknown = error instanceof Error && 'response' in error ? error.response : undefined;
   if (response !== undefined && response !== null) {
     const { statusCode: status = 0, headers, body } = response as Response;
     const isText = headers['content-type']?.startsWith('text/plain') ?? false;
-    const text = isText && (typeof body === 'string' || Buffer.isBuffer(body)) ? body.toString() : '';
+    const written = isText && (typeof body === 'string' || Buffer.isBuffer(body)) ? body.toString() : '';
+    const text = token === '' ? written : written.replaceAll(token, 'TOKEN');
     if (status < 200 || status >= 300) {
       const { location } = headers;
       return consulErrorOf({ kind: 'status', status, text, location }, { server, cause: error });

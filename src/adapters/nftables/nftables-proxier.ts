@@ -65,6 +65,7 @@ export class NftablesProxier implements Proxier {
   /** Writes are one after the other. */
   #turn: Promise<void> = Promise.resolve();
   #cancelLook: () => void = () => undefined;
+  #isEnding = false;
 
   constructor(dependencies: NftablesProxierDependencies, options: NftablesProxierOptions) {
     this.#dependencies = dependencies;
@@ -98,7 +99,9 @@ export class NftablesProxier implements Proxier {
 
   /** Nothing new is translated; what is goes on for as long as its entry lives. */
   async #end(): Promise<void> {
-    if (this.#stop.signal.aborted) return;
+    if (this.#isEnding) return;
+    // A look under way must not plan the next one.
+    this.#isEnding = true;
     this.#cancelLook();
     this.#drain.close();
     await this.#inTurn(async () => this.#remove());
@@ -199,7 +202,7 @@ export class NftablesProxier implements Proxier {
   /** Puts the table back when somebody removed it. */
   #schedule(): void {
     this.#cancelLook();
-    if (this.#stop.signal.aborted) return;
+    if (this.#isEnding) return;
     this.#cancelLook = this.#dependencies.clock.schedule(LOOK_EVERY_MS, () => {
       void this.#inTurn(async () => this.#look()).then(() => {
         this.#schedule();
