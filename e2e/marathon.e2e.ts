@@ -7,10 +7,16 @@ import { LocalEmbassy } from './support/local-embassy.ts';
 import { printProgress } from './support/progress.ts';
 import { until } from './support/until.ts';
 import type { AddressInfo, Server } from 'node:net';
+import type { AppDocument, TaskDocument } from '../src/adapters/marathon/app-document.ts';
 
 /** Bound port 80 is served at this one. */
 const OFFSET = 18_400;
 const PORT = 80 + OFFSET;
+
+/** The same where old masters post their events, and the port that they post to. */
+const OLD_OFFSET = 18_500;
+const OLD_PORT = 80 + OLD_OFFSET;
+const POST_PORT = 18_599;
 
 /** From the change to the first connection that goes by it. */
 const EFFECT_LIMIT_MS = 1_000;
@@ -64,20 +70,14 @@ describe('endpoints that Marathon tells of', () => {
     await stack.disposeAsync();
   });
   beforeEach(() => {
-    visitor = new Visitor();
+    visitor = new Visitor(PORT);
   });
   afterEach(async () => {
-    const visits = await visitor.stop();
-    const failed = visits.filter(({ answer }) => !['a', 'b', 'c'].includes(answer));
-    assert.deepEqual(failed, [], 'no connection may fail while an endpoint lives');
-    printProgress(`marathon: ${visits.length} connections, none failed`);
+    await endWithoutFailure(visitor);
   });
 
   function deploy(names: readonly string[]): void {
-    const tasks = names.map((name) =>
-      taskAt(name, `127.0.0.1:${ports.get(name) ?? 0}`, { healthCheckResults: [{ alive: true }] }),
-    );
-    cluster.deploy(hostApp(APP, { instances: names.length, healthChecks: [{}], tasks }));
+    cluster.deploy(appOf(names, ports));
   }
 
   it('serve within a second of being deployed, and no longer than that when they are killed', async () => {
@@ -117,6 +117,21 @@ describe('endpoints that Marathon tells of', () => {
     deploy(['a', 'b']);
   });
 
+  it('serve on when the leader is killed, and are followed as fast when another one leads', async () => {
+    const killed = cluster.leader;
+    cluster.masters.forEach((master, n) => (master.health = n === killed ? 'down' : 'error'));
+    cluster.cutStreams();
+    await pause(1_000);
+    cluster.masters.forEach((master, n) => (master.health = n === killed ? 'down' : 'up'));
+    cluster.elect((killed + 1) % cluster.masters.length);
+    // The longest delay before the stream is asked for again.
+    await pause(6_000);
+    deploy(['a', 'b', 'c']);
+    await visitor.next('c', EFFECT_LIMIT_MS);
+    for (const master of cluster.masters) master.health = 'up';
+    deploy(['a', 'b']);
+  });
+
   it('[P14] serve on while no master answers, and what changed meanwhile is seen afterwards', async () => {
     for (const master of cluster.masters) master.health = 'down';
     cluster.cutStreams();
@@ -149,13 +164,72 @@ describe('endpoints that Marathon tells of', () => {
   });
 });
 
+describe('endpoints that a Marathon without a stream tells of', () => {
+  it('[D07] are followed by the events that it posts, until the subscription is ended', async () => {
+    await using stack = new AsyncDisposableStack();
+    const ports = new Map<string, number>();
+    for (const name of ['a', 'b', 'c']) ports.set(name, await serve(stack, name));
+    const cluster = new MarathonCluster({ version: '0.8' });
+    cluster.deploy(appOf(['a', 'b'], ports));
+    const servers = stack.use(await MarathonServers.start(cluster));
+    const embassy = stack.use(
+      await LocalEmbassy.start({
+        endpoints: [],
+        offset: OLD_OFFSET,
+        services: `${APP}/80;80;from=mesos`,
+        extra: [
+          `-discovery=mesos=marathon://${servers.masters.join(',')}`,
+          '-interface=lo',
+          `-marathon-port=${POST_PORT}`,
+        ],
+      }),
+    );
+    await embassy.waitForLog(/service \/prod\/web\/80 has 2 endpoints/u, 10_000);
+    const subscribed = (): boolean | undefined => cluster.subscriptions.size === 1 || undefined;
+    await until('a subscription', subscribed, { timeoutMs: 5_000 });
+    assert.deepEqual([...cluster.subscriptions], [`http://127.0.0.1:${POST_PORT}/callback`]);
+    const visitor = new Visitor(OLD_PORT);
+    cluster.deploy(appOf(['a', 'b', 'c'], ports));
+    await visitor.next('c', EFFECT_LIMIT_MS);
+    // What a master forgets is made anew, and what it told nobody meanwhile is asked for.
+    cluster.elect(0);
+    cluster.kill(APP, 'c');
+    await until('the subscription again', subscribed, { timeoutMs: 20_000 });
+    await pause(EFFECT_LIMIT_MS);
+    cluster.run(APP, taskOf('c', ports));
+    await visitor.next('c', EFFECT_LIMIT_MS);
+    await endWithoutFailure(visitor);
+    embassy.signal('SIGTERM');
+    assert.equal(await embassy.ended(), 0);
+    assert.equal(cluster.subscriptions.size, 0);
+  }).timeout(60_000);
+});
+
+function appOf(names: readonly string[], ports: ReadonlyMap<string, number>): AppDocument {
+  const tasks = names.map((name) => taskOf(name, ports));
+  return hostApp(APP, { instances: names.length, healthChecks: [{}], tasks });
+}
+
+function taskOf(name: string, ports: ReadonlyMap<string, number>): TaskDocument {
+  return taskAt(name, `127.0.0.1:${ports.get(name) ?? 0}`, { healthCheckResults: [{ alive: true }] });
+}
+
+async function endWithoutFailure(visitor: Visitor): Promise<void> {
+  const visits = await visitor.stop();
+  const failed = visits.filter(({ answer }) => !['a', 'b', 'c'].includes(answer));
+  assert.deepEqual(failed, [], 'no connection may fail while an endpoint lives');
+  printProgress(`marathon: ${visits.length} connections, none failed`);
+}
+
 /** Connects again and again, and keeps who answered. */
 class Visitor {
   readonly visits: Visit[] = [];
+  readonly #port: number;
   #isStopped = false;
   readonly #done: Promise<void>;
 
-  constructor() {
+  constructor(port: number) {
+    this.#port = port;
     this.#done = this.#run();
   }
 
@@ -177,16 +251,16 @@ class Visitor {
   async #run(): Promise<void> {
     while (!this.#isStopped) {
       const atMs = Date.now();
-      this.visits.push({ atMs, answer: await ask() });
+      this.visits.push({ atMs, answer: await ask(this.#port) });
       await pause(10);
     }
   }
 }
 
-async function ask(): Promise<string> {
+async function ask(port: number): Promise<string> {
   return new Promise((resolve) => {
     let received = '';
-    const socket = createConnection(PORT, '127.0.0.1');
+    const socket = createConnection(port, '127.0.0.1');
     socket.on('data', (chunk) => (received += chunk.toString()));
     socket.once('error', (error) => {
       resolve(error.message);

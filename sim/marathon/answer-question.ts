@@ -23,7 +23,7 @@ export function answerQuestion(
   if (cluster.redirects && master !== cluster.leader) {
     return { ...plain(302, '', 'text/plain'), location: `http://${name(cluster.leader)}${path}` };
   }
-  if (path === '/v2/info') return json(200, { name: 'marathon', version: '1.8.0' });
+  if (path === '/v2/info') return json(200, { name: 'marathon', version: `${cluster.version}.0` });
   if (path.startsWith('/v2/eventSubscriptions')) return subscription(cluster, method, path);
   const [, id, rest] = /^\/v2\/apps(\/.+?)(\/tasks)?(?:\?.*)?$/.exec(decodeURIComponent(path)) ?? [];
   if (id === undefined) return json(404, { message: 'not found' });

@@ -1,13 +1,14 @@
+import { traitsOf, writeApp } from './version-traits.ts';
 import type { AppDocument, TaskDocument } from '../../src/adapters/marathon/app-document.ts';
-
-/** How a version of Marathon tells of changes. */
-export type EventWay = 'stream' | 'callback' | 'none';
+import type { EventWay, MarathonVersion } from './version-traits.ts';
 
 /** What a cluster is like. */
 export interface ClusterOptions {
   readonly masters?: number;
+  readonly version?: MarathonVersion;
+  /** How it tells of changes; by its version unless given. */
   readonly way?: EventWay;
-  /** Whether a master that does not lead redirects questions (1.7 and later) or passes them on itself. */
+  /** Whether a master that does not lead redirects questions, or passes them on itself; as `way`. */
   readonly redirects?: boolean;
 }
 
@@ -22,6 +23,7 @@ export type Hearer = (data: string | undefined) => void;
  * are events to whoever hears them, in the order made unless a test withholds them.
  */
 export class MarathonCluster {
+  readonly version: MarathonVersion;
   readonly way: EventWay;
   readonly redirects: boolean;
   readonly masters: { health: MasterHealth }[];
@@ -36,11 +38,14 @@ export class MarathonCluster {
   losesEvents = false;
   readonly #apps = new Map<string, AppDocument>();
   readonly #hearers = new Map<Hearer, number>();
+  #held: string[] | undefined;
   #post: (url: string, data: string) => void = () => undefined;
 
   constructor(options: ClusterOptions = {}) {
-    this.way = options.way ?? 'stream';
-    this.redirects = options.redirects ?? true;
+    this.version = options.version ?? '1.8';
+    const { way, redirects } = traitsOf(this.version);
+    this.way = options.way ?? way;
+    this.redirects = options.redirects ?? redirects;
     this.masters = Array.from({ length: options.masters ?? 1 }, () => ({ health: 'up' }));
   }
 
@@ -52,15 +57,45 @@ export class MarathonCluster {
   /** An app as a master tells it now; undefined when there is none. */
   app(id: string): AppDocument | undefined {
     const app = this.#apps.get(id);
-    if (app === undefined || this.knowsHealth) return app;
-    return { ...app, tasks: app.tasks?.map((task) => ({ ...task, healthCheckResults: null })) };
+    if (app === undefined) return undefined;
+    const tasks = app.tasks?.map((task) => ({ ...task, healthCheckResults: null }));
+    return writeApp(this.knowsHealth ? app : { ...app, tasks }, this.version);
   }
 
   /** Deploys an app, or changes it. */
   deploy(app: AppDocument): void {
     this.#apps.set(app.id, app);
     this.#tell({ eventType: 'api_post_event', uri: '/v2/apps', appDefinition: { id: app.id } });
-    this.#tell({ eventType: 'deployment_success', id: 'd1' });
+    this.announce([app.id]);
+  }
+
+  /** Tells of the end of a deployment of these apps, in the shape of the version. */
+  announce(apps: readonly string[]): void {
+    const actions = apps.map((app) => ({ action: 'ScaleApplication', app }));
+    const plan = traitsOf(this.version).hasPlan ? { plan: { id: 'd1', steps: [{ actions }] } } : {};
+    this.#tell({ eventType: 'deployment_success', id: 'd1', ...plan });
+  }
+
+  /** Tells that a group changed. */
+  announceGroup(group: string): void {
+    this.#tell({ eventType: 'group_change_success', groupId: group });
+  }
+
+  /** Tells that a task ended, which it may or may not have. */
+  claimEnded(id: string, task: string): void {
+    this.#tell({ eventType: 'status_update_event', taskStatus: 'TASK_KILLED', taskId: task, appId: id });
+  }
+
+  /** Keeps events from now on, as a slow stream does. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  /** Lets the events that were kept go. */
+  release(order: 'as made' | 'reversed' = 'as made'): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const data of order === 'as made' ? held : held.reverse()) this.#send(data);
   }
 
   /** Forgets an app. */
@@ -78,8 +113,7 @@ export class MarathonCluster {
   /** Ends a task, with an event that says so. */
   kill(id: string, task: string, how: 'told' | 'untold' = 'told'): void {
     this.#change(id, (tasks) => tasks.filter((other) => other.id !== task));
-    if (how === 'untold') return;
-    this.#tell({ eventType: 'status_update_event', taskStatus: 'TASK_KILLED', taskId: task, appId: id });
+    if (how === 'told') this.claimEnded(id, task);
   }
 
   /** A health check of a task has a result. */
@@ -132,6 +166,11 @@ export class MarathonCluster {
   #tell(event: Readonly<Record<string, unknown>>): void {
     if (this.losesEvents) return;
     const data = JSON.stringify({ timestamp: '2026-01-01T00:00:00.000Z', ...event });
+    if (this.#held === undefined) this.#send(data);
+    else this.#held.push(data);
+  }
+
+  #send(data: string): void {
     for (const hearer of [...this.#hearers.keys()]) hearer(data);
     for (const url of this.subscriptions) this.#post(url, data);
   }

@@ -1,3 +1,4 @@
+import { MarathonError } from '../../src/adapters/marathon/marathon-client.ts';
 import { noAnswer } from '../../src/adapters/marathon/marathon-failure.ts';
 import { answerQuestion } from './answer-question.ts';
 import { CUT } from './marathon-cluster.ts';
@@ -19,6 +20,10 @@ export class SimMarathonClient implements MarathonClient {
   readonly asked: string[] = [];
   readonly #clock: Clock;
   readonly #cluster: MarathonCluster;
+  /** Whether the address for posted events is somebody else's. */
+  isAddressTaken = false;
+  /** How long a master takes to end a subscription, in milliseconds. */
+  unsubscribeMs = LATENCY_MS;
   readonly #listeners = new Map<string, (text: string) => void>();
 
   constructor(dependencies: { readonly clock: Clock; readonly cluster: MarathonCluster }) {
@@ -42,6 +47,7 @@ export class SimMarathonClient implements MarathonClient {
   ): Promise<MarathonAnswer> {
     this.asked.push(`${master} ${method} ${path}`);
     await this.#travel(master, signal);
+    if (method === 'DELETE') await this.#clock.sleep(this.unsubscribeMs, { signal });
     const answer = answerQuestion(
       this.#cluster,
       { master, method, path },
@@ -59,8 +65,11 @@ export class SimMarathonClient implements MarathonClient {
   }): Promise<MarathonStream> {
     this.asked.push(`${master} GET /v2/events`);
     await this.#travel(master, signal);
-    if (this.#cluster.masters[master]?.health === 'silent') return this.#silence(signal);
-    const nothing = { location: undefined, events: noEvents() };
+    const health = this.#cluster.masters[master]?.health;
+    if (health === 'silent') return this.#silence(signal);
+    const nothing = { location: undefined, contentType: 'text/html', events: noEvents() };
+    if (health === 'error') return { ...nothing, status: 503 };
+    if (health === 'html') return { ...nothing, status: 200 };
     if (this.#cluster.isForbidden) return { ...nothing, status: 401 };
     if (this.#cluster.way !== 'stream') return { ...nothing, status: 405 };
     if (this.#cluster.redirects && master !== this.#cluster.leader) {
@@ -70,11 +79,15 @@ export class SimMarathonClient implements MarathonClient {
         location: `http://${this.masters[this.#cluster.leader] ?? ''}/v2/events`,
       };
     }
-    return { status: 200, location: undefined, events: this.#hear(master, signal) };
+    const events = this.#hear(master, signal);
+    return { status: 200, location: undefined, contentType: 'text/event-stream;charset=UTF-8', events };
   }
 
   async listen(onEvent: (text: string) => void): Promise<AsyncDisposable & { readonly url: string }> {
     const url = 'http://10.0.0.1:10001/callback';
+    if (this.isAddressTaken || this.#listeners.has(url)) {
+      throw new MarathonError('unavailable', 'masters cannot post to 10.0.0.1 port 10001: EADDRINUSE');
+    }
     this.#listeners.set(url, onEvent);
     return Promise.resolve({
       url,

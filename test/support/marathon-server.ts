@@ -1,9 +1,11 @@
 import { createServer, request } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { answerQuestion } from '../../sim/marathon/answer-question.ts';
 import { CUT } from '../../sim/marathon/marathon-cluster.ts';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { MarathonCluster } from '../../sim/marathon/marathon-cluster.ts';
+import type { SelfSigned } from './self-signed.ts';
 
 /** A simulated cluster of Marathon behind real HTTP: one server on loopback for each master. */
 export class MarathonServers implements AsyncDisposable {
@@ -15,9 +17,9 @@ export class MarathonServers implements AsyncDisposable {
     this.#servers = servers;
   }
 
-  /** Starts a server for each master. */
-  static async start(cluster: MarathonCluster): Promise<MarathonServers> {
-    const servers = cluster.masters.map(() => createServer());
+  /** Starts a server for each master, over TLS where it is given a certificate. */
+  static async start(cluster: MarathonCluster, tls?: SelfSigned): Promise<MarathonServers> {
+    const servers = cluster.masters.map(() => (tls === undefined ? createServer() : createTlsServer(tls)));
     for (const server of servers) {
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     }

@@ -64,6 +64,16 @@ const answer = z.looseObject({ app });
 
 const tasksAnswer = z.looseObject({ tasks: z.array(task).max(TASKS_MAX) });
 
+/** What is of another shape is as good as left out: then the event may be about any app. */
+const hint = <T extends z.ZodType>(schema: T): z.ZodCatch<z.ZodOptional<z.ZodNullable<T>>> =>
+  schema.nullish().catch(undefined);
+
+/** A step of a deployment: one app before 0.11 or so, several actions since. */
+const step = z.looseObject({
+  app: maybe(text),
+  actions: maybe(z.array(z.looseObject({ app: maybe(text) }))),
+});
+
 /** An event, as far as it says which app to ask for again; the rest is never believed. */
 const event = z.looseObject({
   eventType: text,
@@ -71,14 +81,25 @@ const event = z.looseObject({
   runSpecId: maybe(text),
   taskId: maybe(text),
   taskStatus: maybe(text),
-  appDefinition: maybe(z.looseObject({ id: text })),
+  appDefinition: hint(z.looseObject({ id: text })),
+  groupId: hint(text),
+  plan: hint(z.looseObject({ steps: z.array(step) })),
+  currentStep: hint(step),
 });
 
-/** What an event is about. */
+/** Which apps may be other than before. */
+export type EventSubject =
+  | { readonly kind: 'apps'; readonly apps: readonly string[] }
+  /** All whose id begins with it. */
+  | { readonly kind: 'group'; readonly group: string }
+  /** Any: the event does not say. */
+  | { readonly kind: 'anything' }
+  /** None that is known of, such as who follows the stream. */
+  | { readonly kind: 'nothing' };
+
+/** What an event says. */
 export interface MarathonEvent {
-  readonly type: string;
-  /** Undefined where it may be about any app. */
-  readonly app: string | undefined;
+  readonly about: EventSubject;
   /** A task that has ended, as the event says. */
   readonly ended: string | undefined;
 }
@@ -112,11 +133,30 @@ export function parseEvent(data: string): MarathonEvent | undefined {
   }
   const parsed = event.safeParse(json);
   if (!parsed.success) return undefined;
-  const { eventType, appId, runSpecId, taskId, taskStatus, appDefinition } = parsed.data;
+  const { eventType, taskId, taskStatus } = parsed.data;
   const hasEnded = eventType === 'status_update_event' && ENDED.has(taskStatus ?? '');
-  return {
-    type: eventType,
-    app: appId ?? runSpecId ?? appDefinition?.id,
-    ended: hasEnded ? (taskId ?? undefined) : undefined,
-  };
+  return { about: subjectOf(parsed.data), ended: hasEnded ? (taskId ?? undefined) : undefined };
+}
+
+function subjectOf(data: z.infer<typeof event>): EventSubject {
+  const { eventType, appId, runSpecId, appDefinition, groupId, plan, currentStep } = data;
+  const app = appId ?? runSpecId ?? appDefinition?.id;
+  if (app !== undefined) return { kind: 'apps', apps: [absolute(app)] };
+  const current = appsOf(currentStep ? [currentStep] : []);
+  const apps = current.length > 0 ? current : appsOf(plan?.steps ?? []);
+  if (apps.length > 0) return { kind: 'apps', apps };
+  if (groupId !== undefined && groupId !== null && absolute(groupId) !== '/') {
+    return { kind: 'group', group: absolute(groupId) };
+  }
+  const isVague = /^(deployment|group_change|app_terminated)/.test(eventType);
+  return { kind: isVague ? 'anything' : 'nothing' };
+}
+
+function appsOf(steps: readonly z.infer<typeof step>[]): readonly string[] {
+  const apps = steps.flatMap(({ app, actions }) => [app, ...(actions ?? []).map((action) => action.app)]);
+  return [...new Set(apps.flatMap((app) => (app === undefined || app === null ? [] : [absolute(app)])))];
+}
+
+function absolute(id: string): string {
+  return id.startsWith('/') ? id : `/${id}`;
 }

@@ -27,6 +27,15 @@ const RESYNC_JITTER = 0.1;
 /** The most tasks of which it is remembered that they ended; they are forgotten when they are not listed. */
 const ENDED_MAX = 10_000;
 
+/**
+ * How long an event that a task ended outweighs a list that has it, in milliseconds. Events come in any order
+ * and, where masters post them, from anybody; a list that is late is right soon.
+ */
+const ENDED_BELIEVED_MS = 10_000;
+
+/** The most tasks that are missing without proof and still recognised when they are back. */
+const MISSING_MAX = 10_000;
+
 /** What an app feed works with. */
 export interface AppFeedDependencies {
   readonly calls: MarathonCalls;
@@ -59,7 +68,8 @@ export class AppFeed {
   readonly #options: AppFeedOptions;
   readonly #pacer: Pacer;
   readonly #wakeup = new Wakeup();
-  readonly #ended = new Set<EndpointId>();
+  /** Tasks that an event called ended, and until when that is believed. */
+  readonly #ended = new Map<EndpointId, number>();
   /** What was told last, and is thought to serve. */
   #told: ReadonlyMap<EndpointId, ToldEndpoint> | undefined;
   #faults: ReadonlySet<string> = new Set();
@@ -76,7 +86,10 @@ export class AppFeed {
     const { signal } = options;
     const { clock, events, random } = this.#dependencies;
     const leave = events.join(this.#options.at.app, (ended) => {
-      for (const task of ended) if (this.#ended.size < ENDED_MAX) this.#ended.add(endpointId(task));
+      const untilMs = clock.monotonicMs() + ENDED_BELIEVED_MS;
+      for (const task of ended) {
+        if (this.#ended.size < ENDED_MAX) this.#ended.set(endpointId(task), untilMs);
+      }
       this.#wakeup.set();
     });
     let failures = 0;
@@ -105,10 +118,12 @@ export class AppFeed {
     }
   }
 
-  /** Waits for news; tells whether it was only time that passed. */
+  /** Waits for news; tells whether it was only the resync interval that passed. */
   async #wait({ signal }: { readonly signal: AbortSignal }): Promise<boolean> {
     const { clock, random } = this.#dependencies;
-    const limitMs = this.#options.resyncMs * (1 - RESYNC_JITTER * random.next());
+    const resyncMs = this.#options.resyncMs * (1 - RESYNC_JITTER * random.next());
+    const doubtMs = Math.min(...this.#ended.values()) - clock.monotonicMs();
+    const limitMs = Math.max(0, Math.min(resyncMs, doubtMs));
     const timeout = (): Error => new ResyncDue('it is time to ask again');
     try {
       await withTimeLimit(clock, { limitMs, timeout, signal }, async (limited) =>
@@ -116,7 +131,7 @@ export class AppFeed {
       );
       return false;
     } catch (error) {
-      if (error instanceof ResyncDue) return true;
+      if (error instanceof ResyncDue) return limitMs === resyncMs;
       throw error;
     }
   }
@@ -125,7 +140,7 @@ export class AppFeed {
     isResync: boolean,
     options: { readonly signal: AbortSignal },
   ): AsyncGenerator<DiscoveryItem, void, undefined> {
-    const { calls } = this.#dependencies;
+    const { calls, clock } = this.#dependencies;
     const { at, source } = this.#options;
     await this.#pacer.turn(options);
     const app = await calls.app(at.app, options);
@@ -140,9 +155,11 @@ export class AppFeed {
       return;
     }
     const view = viewOf(app, at.port, { source, wasAlive: (id) => this.#told?.has(id) ?? false });
-    const ended = new Set([...view.gone, ...this.#ended]);
+    const nowMs = clock.monotonicMs();
+    for (const [id, untilMs] of this.#ended) if (untilMs <= nowMs) this.#ended.delete(id);
+    const ended = new Set([...view.gone, ...this.#ended.keys()]);
     const listed = new Set((app.tasks ?? []).map(({ id }) => endpointId(id)));
-    for (const id of this.#ended) if (!listed.has(id)) this.#ended.delete(id);
+    for (const id of this.#ended.keys()) if (!listed.has(id)) this.#ended.delete(id);
     const endpoints = view.endpoints.filter(({ id }) => !ended.has(id));
     const problems = hasPort(app, at.port) ? view.problems : [...view.problems, this.#noPort()];
     yield* this.#tell({ ...view, endpoints, gone: ended, problems }, isResync);
@@ -152,7 +169,7 @@ export class AppFeed {
   async *#tell(view: AppView, isResync: boolean): AsyncGenerator<DiscoveryItem, void, undefined> {
     const before = this.#told;
     const next = new Map(view.endpoints.map((endpoint) => [endpoint.id, endpoint]));
-    const problems = this.#news(view.problems);
+    const problems = [...this.#dependencies.events.takeProblems(), ...this.#news(view.problems)];
     const revision = String(this.#revision);
     const changes = diff(before ?? new Map<EndpointId, ToldEndpoint>(), next, sameEndpoint);
     const missing = changes.filter((change) => change.kind === 'remove' && !view.gone.has(change.id));
@@ -164,7 +181,8 @@ export class AppFeed {
       if (before !== undefined && explicit.length > 0 && !isBelieved) {
         yield { kind: 'changes', changes: explicit, revision, problems: [] };
       }
-      const evidence = isBelieved ? 'authoritative' : 'hearsay';
+      // Somebody may know of more than was ever told here, from an earlier run.
+      const evidence = view.isComplete ? 'authoritative' : 'hearsay';
       // What is only suspected stays known here, so that it is recognised when it is back.
       this.#told = isBelieved ? next : withMissing(before, next, view.gone);
       yield { kind: 'snapshot', endpoints: view.endpoints, evidence, revision, problems };
@@ -192,8 +210,8 @@ function withMissing(
   next: ReadonlyMap<EndpointId, ToldEndpoint>,
   gone: ReadonlySet<EndpointId>,
 ): ReadonlyMap<EndpointId, ToldEndpoint> {
-  const kept = [...(before ?? [])].filter(([id]) => !gone.has(id));
-  return new Map([...kept, ...next]);
+  const missing = [...(before ?? [])].filter(([id]) => !gone.has(id) && !next.has(id));
+  return new Map([...missing.slice(-MISSING_MAX), ...next]);
 }
 
 /** What a failure is to whoever watches. A failure nobody foresaw is thrown. */

@@ -15,7 +15,10 @@ export interface AppView {
   readonly endpoints: readonly ToldEndpoint[];
   /** Tasks that are listed and do not serve: explicit evidence that their endpoints are gone. */
   readonly gone: ReadonlySet<EndpointId>;
-  /** Whether as many tasks serve as the app is to have: then nothing is missing from the list by mistake. */
+  /**
+   * Whether as many tasks serve as the app is to have, each of them known to or not: then nothing is missing
+   * from the list by mistake.
+   */
   readonly isComplete: boolean;
   readonly problems: readonly Problem[];
 }
@@ -66,8 +69,12 @@ export function viewOf(
     }
   }
   const serving = tasks.filter(({ state }) => SERVING.has(state ?? 'TASK_RUNNING')).length;
+  const ill = tasks.filter(({ id, state }) => {
+    return SERVING.has(state ?? 'TASK_RUNNING') && gone.has(endpointId(id));
+  }).length;
   endpoints.sort((a, b) => (a.id < b.id ? -1 : 1));
-  return { endpoints, gone, isComplete: serving >= (app.instances ?? Infinity), problems };
+  const isComplete = serving >= (app.instances ?? Infinity) && endpoints.length + ill === serving;
+  return { endpoints, gone, isComplete, problems };
 }
 
 /** Whether a task is well: undefined while no check has a result. A null among the results is none. */

@@ -13,6 +13,12 @@ const BODY_BYTES_MAX = 32 * 1024 * 1024;
 /** The longest event that is read, in characters; an app's whole definition is in some. */
 const EVENT_LENGTH_MAX = 4 * 1024 * 1024;
 
+/** The most connections of masters that post at a time; each of a cluster has one or two. */
+const POSTS_MAX = 32;
+
+/** How long a post may take, in milliseconds: anybody may connect to that port. */
+const POST_LIMIT_MS = 10_000;
+
 /** Questions at once and the stream, with one to spare. */
 const SOCKETS_MAX = 8;
 
@@ -20,6 +26,9 @@ const SOCKETS_MAX = 8;
  * The first probe of a silent connection, in milliseconds; it keeps what stands between from forgetting it.
  */
 const KEEP_ALIVE_MS = 5_000;
+
+/** Without the plans of deployments in full, which are the whole cluster each; older versions ignore that. */
+const STREAM_PATH = '/v2/events?plan-format=light';
 
 /** How to reach Marathon. */
 export interface MarathonClientOptions {
@@ -81,7 +90,7 @@ export function createMarathonClient(options: MarathonClientOptions): MarathonCl
       }
     },
     stream: async ({ master, signal }) => {
-      const response = await send('GET', '/v2/events', { master, signal, accept: 'text/event-stream' });
+      const response = await send('GET', STREAM_PATH, { master, signal, accept: 'text/event-stream' });
       return streamOf(response, masters[master] ?? '', signal);
     },
     listen: async (onEvent) => listenForEvents(options.callback, onEvent),
@@ -129,14 +138,14 @@ async function readNamed(path: string): Promise<Buffer> {
   }
 }
 
-async function read(response: IncomingMessage): Promise<MarathonAnswer> {
+async function read(response: IncomingMessage, bytesMax = BODY_BYTES_MAX): Promise<MarathonAnswer> {
   const parts: Buffer[] = [];
   let bytes = 0;
   for await (const part of response as AsyncIterable<Buffer>) {
     bytes += part.length;
-    if (bytes > BODY_BYTES_MAX) {
+    if (bytes > bytesMax) {
       response.destroy();
-      throw new Error(`the answer is longer than ${BODY_BYTES_MAX} bytes`);
+      throw new Error(`the answer is longer than ${bytesMax} bytes`);
     }
     parts.push(part);
   }
@@ -148,8 +157,10 @@ async function read(response: IncomingMessage): Promise<MarathonAnswer> {
 function streamOf(response: IncomingMessage, master: string, signal: AbortSignal): MarathonStream {
   const { statusCode: status = 0, headers } = response;
   // Only a success is a stream; the rest of another answer is of no use.
-  if (status !== 200) response.destroy();
-  return { status, location: headers.location, events: eventsOf(response, master, signal) };
+  const isStream = status === 200 && /^text\/event-stream\b/i.test(headers['content-type'] ?? '');
+  if (!isStream) response.destroy();
+  const { location, 'content-type': contentType } = headers;
+  return { status, contentType, location, events: eventsOf(response, master, signal) };
 }
 
 async function* eventsOf(
@@ -189,8 +200,13 @@ async function listenForEvents(
 ): Promise<AsyncDisposable & { readonly url: string }> {
   if (at === undefined)
     throw new MarathonError('unavailable', 'there is no address that masters could post to');
-  const server = createServer((request, response) => {
-    read(request).then(
+  const limits = { requestTimeout: POST_LIMIT_MS, headersTimeout: POST_LIMIT_MS };
+  const server = createServer(limits, (request, response) => {
+    if (request.method !== 'POST') {
+      response.writeHead(405, { allow: 'POST' }).end();
+      return;
+    }
+    read(request, EVENT_LENGTH_MAX).then(
       ({ text }) => {
         response.writeHead(200).end();
         onEvent(text);
@@ -198,6 +214,7 @@ async function listenForEvents(
       () => response.writeHead(413).end(),
     );
   });
+  server.maxConnections = POSTS_MAX;
   await listening(server, at);
   const host = at.address.includes(':') ? `[${at.address}]` : at.address;
   return {

@@ -1,7 +1,9 @@
 import { BACKOFF_DEFAULT, backoffMs } from '../../ports/backoff.ts';
 import { parseEvent } from './app-document.ts';
 import { MarathonError } from './marathon-client.ts';
-import { refusalOf } from './marathon-failure.ts';
+import { misshapen, refusalOf } from './marathon-failure.ts';
+import { PostedEvents } from './posted-events.ts';
+import type { Problem } from '../../domain/result.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Random } from '../../ports/random.ts';
 import type { MarathonCalls } from './marathon-calls.ts';
@@ -16,14 +18,11 @@ const SILENCE_MS = 35_000;
 /** How long a master may take to open the stream, in milliseconds. */
 const OPEN_LIMIT_MS = 10_000;
 
-/** How often the subscription is made anew: a master forgets it when another one leads. */
-const SUBSCRIBE_MS = 15_000;
+/** What masters answer that have no stream. */
+const NO_STREAM: ReadonlySet<number> = new Set([400, 404, 405, 406, 501]);
 
-/** How long the end of a subscription may take, in milliseconds; whoever stops waits for it. */
-const UNSUBSCRIBE_LIMIT_MS = 2_000;
-
-/** How often everything is asked where Marathon tells of nothing by itself. */
-const POLL_MS = 5_000;
+/** How often everything is asked at most because an event does not say what it is about. */
+const SWEEP_MS = 10_000;
 
 /** A stream that lived so long ended for a new reason: the delay before the next one starts over. */
 const STABLE_MS = 5_000;
@@ -53,10 +52,14 @@ export class EventFeed {
   readonly #dependencies: EventFeedDependencies;
   readonly #followers = new Map<string, Set<OnNews>>();
   readonly #ending = new Set<Promise<void>>();
+  #cancelSweep: (() => void) | undefined;
+  #nextSweepMs = -Infinity;
+  readonly #posted: PostedEvents;
   #running: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
 
   constructor(dependencies: EventFeedDependencies) {
     this.#dependencies = dependencies;
+    this.#posted = new PostedEvents(dependencies);
   }
 
   /**
@@ -73,7 +76,7 @@ export class EventFeed {
     followers.add(follower);
     if (this.#running === undefined) {
       const abort = new AbortController();
-      this.#running = { abort, done: this.#run(abort.signal) };
+      this.#running = { abort, done: this.#run(abort.signal, [...this.#ending]) };
     }
     return () => {
       followers.delete(follower);
@@ -81,6 +84,11 @@ export class EventFeed {
       if (this.#followers.size > 0) return;
       this.#end();
     };
+  }
+
+  /** What is wrong with the way itself, for whoever tells next; told once. */
+  takeProblems(): readonly Problem[] {
+    return this.#posted.takeProblems();
   }
 
   /** Resolves when whatever was followed is released, subscriptions included. */
@@ -92,13 +100,20 @@ export class EventFeed {
     const running = this.#running;
     if (running === undefined) return;
     this.#running = undefined;
+    this.#cancelSweep?.();
+    this.#cancelSweep = undefined;
     running.abort.abort(new Error('nobody follows any more'));
     const ending = running.done.finally(() => this.#ending.delete(ending));
     this.#ending.add(ending);
   }
 
-  /** Never rejects. */
-  async #run(signal: AbortSignal): Promise<void> {
+  /**
+   * Never rejects.
+   *
+   * @param ending - What is still being released: its address and its subscription are those of the next.
+   */
+  async #run(signal: AbortSignal, ending: readonly Promise<void>[]): Promise<void> {
+    await Promise.all(ending);
     const { calls, clock, random } = this.#dependencies;
     let failures = 0;
     while (true) {
@@ -108,15 +123,13 @@ export class EventFeed {
         await this.#session(master, signal);
       } catch (error) {
         if (isOver(signal)) return;
-        failures = clock.monotonicMs() - beganAtMs >= STABLE_MS ? 1 : failures + 1;
         if (!(error instanceof MarathonError) || error.code === 'unavailable') calls.leave(master);
       }
       if (isOver(signal)) return;
+      failures = clock.monotonicMs() - beganAtMs >= STABLE_MS ? 1 : failures + 1;
       // What happens until there is a stream again is told by nobody.
       this.#tellAll();
-      await clock
-        .sleep(backoffMs(Math.max(1, failures), BACKOFF_DEFAULT, random), { signal })
-        .catch(() => undefined);
+      await clock.sleep(backoffMs(failures, BACKOFF_DEFAULT, random), { signal }).catch(() => undefined);
     }
   }
 
@@ -127,14 +140,26 @@ export class EventFeed {
     const stop = AbortSignal.any([signal, session.signal]);
     try {
       const stream = await this.#open(master, stop, session);
+      if (NO_STREAM.has(stream.status)) {
+        const onEvent = (data: string): void => {
+          this.#take(data);
+        };
+        const onGap = (): void => {
+          this.#tellAll();
+        };
+        await this.#posted.follow({ onEvent, onGap, signal });
+        return;
+      }
       if (stream.status === 200) {
+        // A page of a proxy is no stream, and says nothing about what the master has.
+        if (!/^text\/event-stream\b/i.test(stream.contentType ?? '')) {
+          throw misshapen(stream.contentType ?? 'something that is no stream', 'the stream of events');
+        }
         await this.#read(stream, session);
         return;
       }
       if (stream.status >= 300 && stream.status < 400 && calls.follow(stream.location)) return;
-      if (stream.status === 401 || stream.status === 403) throw refusalOf(stream, 'the stream of events');
-      // 404, 405, 400: this version has no stream.
-      await this.#subscribe(signal);
+      throw refusalOf(stream, 'the stream of events');
     } finally {
       session.abort(new Error('the session is over'));
     }
@@ -175,63 +200,45 @@ export class EventFeed {
     throw new MarathonError('unavailable', 'the stream of events ended');
   }
 
-  /** Lets the masters post events here, as far as they do; asks for everything now and then anyway. */
-  async #subscribe(signal: AbortSignal): Promise<void> {
-    const { client, clock } = this.#dependencies;
-    await using listening = await client
-      .listen((text) => {
-        this.#take(text);
-      })
-      .catch(() => undefined);
-    const path =
-      listening === undefined
-        ? ''
-        : `/v2/eventSubscriptions?callbackUrl=${encodeURIComponent(listening.url)}`;
-    try {
-      for (;;) {
-        const isSubscribed = path !== '' && (await this.#post(path, signal));
-        this.#tellAll();
-        await clock.sleep(isSubscribed ? SUBSCRIBE_MS : POLL_MS, { signal });
-      }
-    } finally {
-      // A subscription that is left behind is posted to for ever [D07].
-      if (path !== '') await this.#unsubscribe(path);
-    }
-  }
-
-  async #unsubscribe(path: string): Promise<void> {
-    const { calls, clock } = this.#dependencies;
-    const limit = new AbortController();
-    const cancel = clock.schedule(UNSUBSCRIBE_LIMIT_MS, () => {
-      limit.abort(new Error("the masters don't answer"));
-    });
-    await calls.ask('DELETE', path, { signal: limit.signal }).catch(() => undefined);
-    cancel();
-  }
-
-  /** Whether the masters took the subscription. Refused or unknown means that they post nothing. */
-  async #post(path: string, signal: AbortSignal): Promise<boolean> {
-    try {
-      const { status } = await this.#dependencies.calls.ask('POST', path, { signal });
-      return status < 300;
-    } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof MarathonError) return false;
-      throw error;
-    }
-  }
-
   #take(data: string): void {
     const event = parseEvent(data);
     if (event === undefined) return;
-    const isAboutAll =
-      event.app === undefined && /^(deployment|group_change|app_terminated)/.test(event.type);
-    if (isAboutAll) {
-      this.#tellAll();
-      return;
+    const { about, ended } = event;
+    switch (about.kind) {
+      case 'apps':
+        this.#tell(about.apps, ended === undefined ? [] : [ended]);
+        break;
+      case 'group':
+        this.#tell(
+          [...this.#followers.keys()].filter((app) => app.startsWith(`${about.group}/`)),
+          [],
+        );
+        break;
+      case 'anything':
+        this.#tellAllSoon();
+        break;
+      case 'nothing':
+        break;
     }
-    const ended = event.ended === undefined ? [] : [event.ended];
-    for (const follower of this.#followers.get(event.app ?? '') ?? []) follower(ended);
+  }
+
+  #tell(apps: readonly string[], ended: readonly string[]): void {
+    for (const app of apps) {
+      for (const follower of this.#followers.get(app) ?? []) follower(ended);
+    }
+  }
+
+  /** Has everything asked for, once for all that happens until then: a deployment has many events. */
+  #tellAllSoon(): void {
+    if (this.#cancelSweep !== undefined || this.#running === undefined) return;
+    const { clock } = this.#dependencies;
+    const nowMs = clock.monotonicMs();
+    const atMs = Math.max(nowMs, this.#nextSweepMs);
+    this.#nextSweepMs = atMs + SWEEP_MS;
+    this.#cancelSweep = clock.schedule(atMs - nowMs, () => {
+      this.#cancelSweep = undefined;
+      this.#tellAll();
+    });
   }
 
   #tellAll(): void {

@@ -50,8 +50,10 @@ export class MarathonCalls {
    * @returns Whether it is one of those given.
    */
   follow(location: string | undefined): boolean {
-    const host = /^https?:\/\/(?:[^/?#]*@)?([^/?#]+)/i.exec(location ?? '')?.[1];
-    const named = this.#client.masters.indexOf(host ?? '');
+    const [, scheme = '', host = ''] = /^(https?):\/\/(?:[^/?#]*@)?([^/?#]+)/i.exec(location ?? '') ?? [];
+    const port = /:[0-9]+$/.test(host) ? '' : scheme.toLowerCase() === 'https' ? ':443' : ':80';
+    const leader = `${host}${port}`.toLowerCase();
+    const named = this.#client.masters.findIndex((master) => master.toLowerCase() === leader);
     if (named >= 0) this.#master = named;
     return named >= 0;
   }

@@ -10,6 +10,7 @@ export interface MarathonAnswer {
 /** An open stream of events, or why there is none. */
 export interface MarathonStream {
   readonly status: number;
+  readonly contentType: string | undefined;
   readonly location: string | undefined;
   /**
    * The data of each event; undefined for a sign of life without one. Ends when the server ends it.

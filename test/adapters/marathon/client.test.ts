@@ -12,6 +12,7 @@ import { SeededRandom } from '../../../sim/random.ts';
 import { DiscoveryView, service } from '../../support/discovery-view.ts';
 import { hostApp, taskAt } from '../../support/marathon-source.ts';
 import { MarathonServers } from '../../support/marathon-server.ts';
+import { selfSigned } from '../../support/self-signed.ts';
 import type { AddressInfo } from 'node:net';
 import type { MarathonClientOptions } from '../../../src/adapters/marathon/client.ts';
 import type { ClusterOptions } from '../../../sim/marathon/marathon-cluster.ts';
@@ -111,6 +112,51 @@ describe('createMarathonClient', () => {
       `Basic ${Buffer.from('me:s3cret').toString('base64')}`,
       'token=t0ken',
     ]);
+  });
+
+  it('speaks TLS with whom the authority vouches for, and says what is wrong with others', async () => {
+    const { model } = await cluster();
+    const certificate = selfSigned('127.0.0.1');
+    const secure = stack.use(await MarathonServers.start(model, certificate));
+    const plain = stack.use(await MarathonServers.start(model));
+    const [ca, other] = [join(folder, 'ca.pem'), join(folder, 'other.pem')];
+    writeFileSync(ca, certificate.cert);
+    writeFileSync(other, selfSigned('127.0.0.1').cert);
+    const trusting = (file: string): Partial<MarathonClientOptions> => ({
+      tls: { ca: file, cert: undefined, key: undefined },
+    });
+    await sees(viewOf(clientOf(secure.masters, trusting(ca))), [A]);
+    for (const { masters, rest, says } of [
+      { masters: secure.masters, rest: trusting(other), says: /self-signed.*name its authority with ca=/ },
+      { masters: secure.masters, rest: {}, says: /does it speak TLS \(marathon\+tls:\/\/\)\?/ },
+      { masters: plain.masters, rest: trusting(ca), says: /does it speak TLS/ },
+      { masters: secure.masters, rest: trusting(join(folder, 'none.pem')), says: /none\.pem.*is it there/ },
+    ]) {
+      await using client = clientOf(masters, rest);
+      await assert.rejects(client.ask('GET', '/v2/info', { master: 0, signal }), says);
+    }
+  });
+
+  it('takes posts alone, and none without end, where masters post events', async () => {
+    const free = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => free.once('listening', resolve));
+    const { port } = free.address() as AddressInfo;
+    await new Promise((resolve) => free.close(resolve));
+    await using client = clientOf(['127.0.0.1:1'], { callback: { address: '127.0.0.1', port } });
+    const posted: string[] = [];
+    await using listening = await client.listen((text) => posted.push(text));
+    await assert.rejects(
+      client.listen(() => undefined),
+      /masters cannot post to 127\.0\.0\.1 port .*EADDRINUSE/,
+    );
+    assert.equal((await fetch(listening.url)).status, 405);
+    assert.equal((await fetch(listening.url, { method: 'POST', body: '{"a":1}' })).status, 200);
+    const long = await fetch(listening.url, { method: 'POST', body: 'x'.repeat(8 * 1024 * 1024) }).then(
+      ({ status }) => status,
+      () => 'cut',
+    );
+    assert.notEqual(long, 200);
+    assert.deepEqual(posted, ['{"a":1}']);
   });
 
   it('names a file that is not there, and stays', async () => {
