@@ -14,6 +14,15 @@ const TALK_LIMIT_MS = 60_000;
 /** What a caller sends at a time. */
 const CHUNK_BYTES = 4_096;
 
+/** What is sent; whoever carries it copies it. */
+const ZEROS = new Uint8Array(CHUNK_BYTES);
+
+/** An endpoint's pauses are short, and bounded by themselves. */
+const { signal: NEVER } = new AbortController();
+
+const ENCODER = new TextEncoder();
+const DECODER = new TextDecoder();
+
 /** What a caller says, and how fast. */
 export interface CallPlan {
   readonly bytes: number;
@@ -88,12 +97,33 @@ export async function makeCall(
   }
 }
 
+/** How an endpoint serves; at once and for as long as it is talked to where nothing is said. */
+export interface Manners {
+  readonly answersAfterMs?: number;
+  /** Resets the connection once it has got so many bytes. */
+  readonly diesAfterBytes?: number;
+  /** Takes a chunk, then nothing for so long. */
+  readonly readsEveryMs?: number;
+}
+
 /** The endpoint's side: greets with its address, then returns what it gets until the end. Never rejects. */
-export async function answerCall(connection: Connection, greeting: string): Promise<void> {
+export async function answerCall(
+  { clock, connection }: { readonly clock: Clock; readonly connection: Connection },
+  options: Manners & { readonly greeting: string },
+): Promise<void> {
+  const { greeting, answersAfterMs = 0, diesAfterBytes = Infinity, readsEveryMs = 0 } = options;
+  let got = 0;
   try {
-    await connection.write(new TextEncoder().encode(`${greeting}\n`));
+    if (answersAfterMs > 0) await clock.sleep(answersAfterMs, { signal: NEVER });
+    await connection.write(ENCODER.encode(`${greeting}\n`));
     for (let chunk = await connection.read(); chunk !== undefined; chunk = await connection.read()) {
+      got += chunk.length;
+      if (got >= diesAfterBytes) {
+        connection.reset();
+        return;
+      }
       await connection.write(chunk);
+      if (readsEveryMs > 0) await clock.sleep(readsEveryMs, { signal: NEVER });
     }
     connection.shutdownWrite();
   } catch (error) {
@@ -111,7 +141,7 @@ async function talk(
   const sending = (async () => {
     for (let sent = 0; sent < bytes; sent += CHUNK_BYTES) {
       if (pauseMs > 0) await clock.sleep(pauseMs, { signal });
-      await connection.write(new Uint8Array(Math.min(CHUNK_BYTES, bytes - sent)));
+      await connection.write(bytes - sent < CHUNK_BYTES ? ZEROS.subarray(0, bytes - sent) : ZEROS);
     }
     connection.shutdownWrite();
   })();
@@ -140,11 +170,10 @@ class CountingReader {
   /** The first line; undefined when the connection ended before any byte. */
   async greeting(): Promise<string | undefined> {
     let text = '';
-    const decoder = new TextDecoder();
     while (!text.includes('\n')) {
       const chunk = await this.#connection.read();
       if (chunk === undefined) return undefined;
-      text += decoder.decode(chunk, { stream: true });
+      text += DECODER.decode(chunk);
     }
     const [line = '', rest = ''] = text.split('\n');
     this.#extra = rest.length;

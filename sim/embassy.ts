@@ -1,9 +1,13 @@
+import { IptablesRedirector } from '../src/adapters/iptables/iptables-redirector.ts';
+import { CaptureKeeper } from '../src/app/capture-keeper.ts';
 import { Daemon } from '../src/app/daemon.ts';
 import { RESILIENCE_DEFAULT } from '../src/app/pool.ts';
 import { UserspaceProxier } from '../src/app/userspace-proxier.ts';
 import { createRelay } from '../src/app/relay.ts';
 import { SimProber } from './prober.ts';
 import { SimResolver } from './resolver.ts';
+import type { IptablesClient } from '../src/adapters/iptables/iptables-client.ts';
+import type { EndpointMemory } from '../src/app/endpoint-memory.ts';
 import type { RoutingDefaults } from '../src/app/routing.ts';
 import type { SocketAddress } from '../src/domain/address.ts';
 import type { Clock } from '../src/ports/clock.ts';
@@ -18,13 +22,9 @@ import type { SimClock } from './clock.ts';
 import type { SimHost } from './host.ts';
 import type { Observer } from './observer.ts';
 import type { SeededRandom } from './random.ts';
-import type { Sources } from './sources.ts';
+import type { Connections } from './sources.ts';
 
 /** The options of every simulated daemon: the defaults of the command line. */
-export const DEFAULTS: RoutingDefaults = {
-  discoveries: [{ name: 'etcd', wildcards: true }],
-  balance: 'round-robin',
-};
 const DRAIN_MS = 8_000;
 const LOSS_HOLD_MS = 10_000;
 const ENDPOINT_DRAIN_MS = 60_000;
@@ -52,6 +52,7 @@ export interface Breakage {
   readonly proxier?: (proxier: Proxier) => Proxier;
   readonly dialer?: (dialer: Dialer) => Dialer;
   readonly relay?: (relay: Relay) => Relay;
+  readonly iptables?: (client: IptablesClient) => IptablesClient;
   /** Takes other bounds than the operator's. */
   readonly limits?: (limits: Limits) => Limits;
 }
@@ -63,7 +64,9 @@ export interface EmbassyDependencies {
   readonly random: SeededRandom;
   readonly metrics: Metrics;
   readonly gateway: SimHost;
-  readonly sources: Sources;
+  readonly connections: Connections;
+  readonly iptables: IptablesClient;
+  readonly memory: EndpointMemory | undefined;
   /** Stands between embassy and the world, behind whatever is broken. */
   readonly observer: Observer;
 }
@@ -74,9 +77,14 @@ export interface EmbassyDependencies {
  */
 export function createEmbassy(
   dependencies: EmbassyDependencies,
-  options: { readonly listener: SocketAddress; readonly breakage: Breakage; readonly limits: Limits },
+  options: {
+    readonly listener: SocketAddress;
+    readonly breakage: Breakage;
+    readonly limits: Limits;
+    readonly defaults: RoutingDefaults;
+  },
 ): { readonly daemon: Daemon; readonly proxier: UserspaceProxier } {
-  const { clock, log, metrics, random, gateway, sources, observer } = dependencies;
+  const { clock, log, metrics, random, gateway, connections, memory, observer } = dependencies;
   const { breakage, listener } = options;
   const shared = { clock, log, metrics };
   const limits = breakage.limits?.(options.limits) ?? options.limits;
@@ -95,23 +103,32 @@ export function createEmbassy(
       endpointDrainMs: ENDPOINT_DRAIN_MS,
     },
   );
-  const provider = observer.provider(sources.provider);
+  const provider = observer.provider(connections.provider);
   const observedProxier = observer.proxier(proxier);
-  const discovery = breakage.discovery?.(sources.discovery) ?? sources.discovery;
+  const discoveries = [...connections.discoveries].map(([name, discovery]) => {
+    return [name, breakage.discovery?.(discovery) ?? discovery] as const;
+  });
+  const { iptables } = dependencies;
+  const redirector = new IptablesRedirector({ client: breakage.iptables?.(iptables) ?? iptables, log });
+  const virtualIps = [listener.address];
+  const capture = new CaptureKeeper(
+    { ...shared, random: random.fork('capture'), redirector },
+    { kind: 'dnat', virtualIps, listeners: [listener], unbound: 'refuse', hostAddresses: () => virtualIps },
+  );
   const daemon = new Daemon(
     {
       ...shared,
       random: random.fork('daemon'),
       providers: [breakage.provider?.(provider, clock) ?? provider],
-      discoveries: new Map([['etcd', discovery]]),
-      memory: undefined,
+      discoveries: new Map(discoveries),
+      memory,
       resolver: new SimResolver(),
       prober: new SimProber(gateway),
       proxier: breakage.proxier?.(observedProxier) ?? observedProxier,
-      capture: undefined,
+      capture,
     },
     {
-      defaults: DEFAULTS,
+      defaults: options.defaults,
       maxBindings: limits.maxBindings,
       lossHoldMs: LOSS_HOLD_MS,
       resilience: RESILIENCE_DEFAULT,

@@ -1,202 +1,113 @@
+import { CONSUL_FAULTS } from './faults/consul-faults.ts';
+import { DOCKER_FAULTS } from './faults/docker-faults.ts';
+import { ETCD_FAULTS } from './faults/etcd-faults.ts';
+import { HOST_FAULTS } from './faults/host-faults.ts';
+import { KERNEL_FAULTS } from './faults/kernel-faults.ts';
+import { NETWORK_FAULTS } from './faults/network-faults.ts';
+import type { DrawPlan, FaultPlan } from './faults/fault-plan.ts';
 import type { SeededRandom } from './random.ts';
-import type { Bounds, Source } from './truth.ts';
+import type { Bounds, DiscoveryName } from './truth.ts';
 import type { World } from './world.ts';
 
 /** How old knowledge may be where nothing is wrong: calls, lists and the daemon's own pace. */
 const BASE_BOUND_MS = 1_500;
 
-/** What one fault does: while it is on, it strikes and heals in turn. */
-interface FaultPlan {
-  readonly source: Source;
-  /** What it adds to the age of knowledge: the time embassy takes to notice and to ask again. */
-  readonly boundMs: number;
-  /** Whether the source cannot be asked between strike and heal. */
-  readonly isOutage: boolean;
-  /** How long it lasts, and the pause before the next strike, in milliseconds. */
-  readonly lastsMs: readonly [number, number];
-  readonly pauseMs: readonly [number, number];
-  strike(world: World, random: SeededRandom): void;
-  heal(world: World): void;
-}
-
-const BACKOFF_CAP_MS = 5_000;
-const PROVIDER_RESYNC_MS = 30_000;
-const ETCD_SILENCE_NOTICED_MS = 15_000;
+/** In how many of the runs a fault is on, in three kinds of runs: with few faults, some, and many. */
+const SHARES = [0.08, 0.2, 0.45] as const;
 
 /** Every fault a run may choose from, by its name. */
-const PLANS = {
-  'docker event loss': {
-    source: 'provider',
-    boundMs: PROVIDER_RESYNC_MS + BACKOFF_CAP_MS,
-    isOutage: false,
-    lastsMs: [5_000, 20_000],
-    pauseMs: [5_000, 20_000],
-    strike: (world) => {
-      world.engine.faults.eventLoss = 0.4;
-    },
-    heal: (world) => {
-      world.engine.faults.eventLoss = 0;
-    },
-  },
-  'docker stream cut': {
-    source: 'provider',
-    boundMs: BACKOFF_CAP_MS,
-    isOutage: false,
-    lastsMs: [0, 0],
-    pauseMs: [3_000, 15_000],
-    strike: (world, random) => {
-      world.engine.cutStreams(random.next() < 0.5 ? 'closed' : 'broken');
-    },
-    heal: () => undefined,
-  },
-  'docker stream silent': {
-    source: 'provider',
-    boundMs: PROVIDER_RESYNC_MS + BACKOFF_CAP_MS,
-    isOutage: false,
-    lastsMs: [0, 0],
-    pauseMs: [20_000, 60_000],
-    strike: (world) => {
-      world.engine.cutStreams('silent');
-    },
-    heal: () => undefined,
-  },
-  'docker outage': {
-    source: 'provider',
-    boundMs: BACKOFF_CAP_MS,
-    isOutage: true,
-    lastsMs: [1_000, 20_000],
-    pauseMs: [10_000, 40_000],
-    strike: (world) => {
-      world.engine.crash();
-    },
-    heal: (world) => {
-      world.engine.bounce();
-    },
-  },
-  'docker slow': {
-    source: 'provider',
-    boundMs: 2_000,
-    isOutage: false,
-    lastsMs: [10_000, 30_000],
-    pauseMs: [5_000, 20_000],
-    strike: (world, random) => {
-      Object.assign(world.engine.faults, {
-        eventDelayMs: random.integer(1, 100),
-        subscribeDelayMs: random.integer(0, 50),
-        listDelayMs: random.integer(1, 300),
-        inspectDelayMs: random.integer(1, 100),
-      });
-    },
-    heal: (world) => {
-      Object.assign(world.engine.faults, {
-        eventDelayMs: 0,
-        subscribeDelayMs: 0,
-        listDelayMs: 0,
-        inspectDelayMs: 0,
-      });
-    },
-  },
-  'etcd watch cut': {
-    source: 'discovery',
-    boundMs: BACKOFF_CAP_MS,
-    isOutage: false,
-    lastsMs: [0, 0],
-    pauseMs: [2_000, 10_000],
-    strike: (world) => {
-      world.sources.store?.cutWatches();
-    },
-    heal: () => undefined,
-  },
-  'etcd compaction': {
-    source: 'discovery',
-    boundMs: BACKOFF_CAP_MS,
-    isOutage: false,
-    lastsMs: [0, 0],
-    pauseMs: [2_000, 20_000],
-    strike: (world, random) => {
-      if (random.next() < 0.5) world.sources.store?.cutWatches();
-      world.sources.store?.compact();
-    },
-    heal: () => undefined,
-  },
-  'etcd outage': {
-    source: 'discovery',
-    boundMs: BACKOFF_CAP_MS,
-    isOutage: true,
-    lastsMs: [1_000, 30_000],
-    pauseMs: [10_000, 40_000],
-    strike: (world) => {
-      world.sources.store?.setHealth('down');
-    },
-    heal: (world) => {
-      world.sources.store?.setHealth('up');
-    },
-  },
-  'etcd silence': {
-    source: 'discovery',
-    boundMs: ETCD_SILENCE_NOTICED_MS + BACKOFF_CAP_MS,
-    isOutage: true,
-    lastsMs: [1_000, 30_000],
-    pauseMs: [10_000, 40_000],
-    strike: (world, random) => {
-      world.sources.store?.setHealth(random.next() < 0.5 ? 'silent' : 'no-quorum');
-    },
-    heal: (world) => {
-      world.sources.store?.setHealth('up');
-    },
-  },
-} as const satisfies Readonly<Record<string, FaultPlan>>;
+const DRAW = {
+  ...DOCKER_FAULTS,
+  ...ETCD_FAULTS,
+  ...CONSUL_FAULTS,
+  ...NETWORK_FAULTS,
+  ...KERNEL_FAULTS,
+  ...HOST_FAULTS,
+} as const satisfies Readonly<Record<string, DrawPlan>>;
 
 /** The name of a fault. */
-export type Fault = keyof typeof PLANS;
+export type Fault = keyof typeof DRAW;
+
+/** A fault of a run, with its parameters drawn. */
+export interface ChosenFault {
+  readonly fault: Fault;
+  readonly plan: FaultPlan;
+}
 
 /** Every fault there is. */
-export const FAULTS = Object.keys(PLANS) as readonly Fault[];
+export const FAULTS = Object.keys(DRAW) as readonly Fault[];
 
-/** Faults that change how etcd answers; two at once would heal each other. */
-const RIVALS: readonly Fault[] = ['etcd outage', 'etcd silence'];
+/** Faults that turn the same screw; two at once would heal each other. */
+const RIVALS: readonly (readonly Fault[])[] = [
+  ['docker outage', 'docker errors', 'docker restart'],
+  ['docker slow', 'docker lists slower than events'],
+  ['etcd outage', 'etcd silence', 'etcd rights lost'],
+  ['consul outage', 'consul without a leader', 'consul silence', 'consul rights lost'],
+  ['xtables lock held', 'rules refused'],
+];
 
-/** Chooses which faults are on: each in half of the runs, so that some runs have few and some many. */
-export function chooseFaults(random: SeededRandom): readonly Fault[] {
-  const chosen = FAULTS.filter(() => random.next() < 0.5);
-  const [, rival] = chosen.filter((fault) => RIVALS.includes(fault));
-  return chosen.filter((fault) => fault !== rival);
+/**
+ * Chooses which faults are on, so that some runs have few and some many: what hides behind another fault is
+ * seen in a run that has not got that one ("swarm testing").
+ *
+ * @param discoveries - Those of the run; the faults of others have nothing to strike.
+ *
+ * @see Groce and others, "Swarm Testing", ISSTA 2012.
+ */
+export function chooseFaults(
+  random: SeededRandom,
+  discoveries: readonly DiscoveryName[] = ['etcd'],
+): readonly Fault[] {
+  const share = random.choose(SHARES) ?? 0;
+  const drawn = FAULTS.filter(() => random.next() < share);
+  const possible = drawn.filter((fault) => discoveries.includes('consul') || !(fault in CONSUL_FAULTS));
+  const beaten = RIVALS.flatMap((rivals) => possible.filter((fault) => rivals.includes(fault)).slice(1));
+  return possible.filter((fault) => !beaten.includes(fault));
+}
+
+/** Draws the parameters of a fault. A seed always gives the same, whichever other faults are on. */
+export function drawFault(fault: Fault, random: SeededRandom): ChosenFault {
+  return { fault, plan: DRAW[fault](random.fork(`parameters of ${fault}`)) };
+}
+
+/** Names a fault with its parameters. Pure. */
+export function faultInWords({ fault, plan: { words } }: ChosenFault): string {
+  return words === '' ? fault : `${fault} (${words})`;
 }
 
 /** How old embassy's knowledge may be with these faults on. Pure. */
-export function boundsOf(faults: readonly Fault[]): Bounds {
-  const bound = (source: Source): number => {
-    const added = faults.map((fault): FaultPlan => PLANS[fault]).filter((plan) => plan.source === source);
-    return BASE_BOUND_MS + added.reduce((sum, plan) => sum + plan.boundMs, 0);
-  };
+export function boundsOf(faults: readonly ChosenFault[]): Bounds {
+  const bound = (source: keyof Bounds): number =>
+    faults.reduce((sum, { plan }) => sum + (plan.adds[source] ?? 0), BASE_BOUND_MS);
   return { provider: bound('provider'), discovery: bound('discovery') };
 }
 
 /**
- * Lets a fault strike and heal in turn until aborted, and healed then.
+ * Lets a fault strike and heal, again and again, until aborted; rejects with the reason then, and has healed.
  *
  * @param onStrike - Told of each strike.
  */
 export async function runFault(
   world: World,
-  fault: Fault,
+  { fault, plan }: ChosenFault,
   options: { readonly random: SeededRandom; readonly signal: AbortSignal; readonly onStrike: () => void },
 ): Promise<void> {
   const { random, signal } = options;
-  const plan: FaultPlan = PLANS[fault];
-  const { source } = plan;
+  const { truth } = world;
   while (true) {
     await world.clock.sleep(random.integer(...plan.pauseMs), { signal });
     options.onStrike();
     world.trace.event('fault', `${fault} strikes`);
-    if (plan.isOutage) world.truth.outageBegan(source);
+    for (const source of plan.outages) truth.outageBegan(source, fault);
+    if (plan.isKernelTrouble) truth.kernelTroubleBegan(fault);
     plan.strike(world, random);
     try {
       await world.clock.sleep(random.integer(...plan.lastsMs), { signal });
     } finally {
       world.trace.event('fault', `${fault} heals`);
       plan.heal(world);
-      if (plan.isOutage) world.truth.outageEnded(source);
+      for (const source of plan.outages) truth.outageEnded(source, fault);
+      if (plan.isKernelTrouble) truth.kernelTroubleEnded(fault);
     }
   }
 }

@@ -23,6 +23,8 @@ export interface Wire {
   ): Promise<Connection>;
   /** Takes a host off the network with all its connections. */
   remove(host: SimHost, how: 'reset' | 'vanish'): void;
+  /** Ends all connections of a host, which tells its peers. */
+  reset(host: SimHost): void;
 }
 
 /**
@@ -73,6 +75,12 @@ export class SimHost implements Listener, Dialer {
   leave(how: 'reset' | 'vanish'): void {
     this.#accepts.clear();
     this.#wire.remove(this, how);
+  }
+
+  /** Ends every socket, as the kernel does when the process that had them is killed; the host stays. */
+  killSockets(): void {
+    this.#accepts.clear();
+    this.#wire.reset(this);
   }
 
   /** Who accepts what arrives at an address and port; undefined when it is refused. For the network. */

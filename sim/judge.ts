@@ -8,10 +8,9 @@ import { LeastBusy, LEAST_BUSY } from './checkers/least-busy.ts';
 import { NothingKept, NOTHING_KEPT } from './checkers/nothing-kept.ts';
 import { OutageServes, OUTAGE_SERVES } from './checkers/outage-serves.ts';
 import { RoundRobinTurn, ROUND_ROBIN_TURN } from './checkers/round-robin-turn.ts';
+import { CAPTURED, Captured } from './checkers/captured.ts';
 import { checkTableIsTrue, FreshTable, TABLE_IS_FRESH } from './checkers/table-is-fresh.ts';
 import { checkUnboundRefused, UNBOUND_REFUSED } from './checkers/unbound-refused.ts';
-import { DEFAULTS } from './embassy.ts';
-import { isEligible } from './truth.ts';
 import type { Call } from './call.ts';
 import type { HandoverWindow } from './checkers/address-handover.ts';
 import type { Checker, Scene, Tell } from './checkers/checker.ts';
@@ -39,6 +38,7 @@ export const CHECKERS = [
   EJECTION_LEAVES_SOME,
   BYTES_ARRIVE,
   BOUNDS_HOLD,
+  CAPTURED,
   NOTHING_KEPT,
 ] as const;
 
@@ -52,8 +52,9 @@ export class Judge {
 
   constructor(world: World) {
     this.#world = world;
+    const { defaults } = world;
     const { maxBindings } = world.limits;
-    this.#table = new FreshTable(world.daemon, { defaults: DEFAULTS, maxBindings });
+    this.#table = new FreshTable(world, { defaults, maxBindings });
     this.#handover = this.#create(ADDRESS_HANDOVER, (scene, tell) => new AddressHandover(scene, tell));
     const leftovers = (): Leftovers => leftoversOf(world);
     this.#checkers = [
@@ -65,9 +66,10 @@ export class Judge {
       this.#create(EJECTION_LEAVES_SOME, (scene, tell) => new EjectionLeavesSome(scene, tell)),
       this.#create(BYTES_ARRIVE, (scene, tell) => new BytesArrive(scene, tell)),
       this.#create(BOUNDS_HOLD, (scene, tell) => new BoundsHold(scene, tell)),
+      this.#create(CAPTURED, (_scene, tell) => new Captured(world, tell)),
       this.#create(NOTHING_KEPT, (scene, tell) => new NothingKept(scene, tell, leftovers)),
     ];
-    for (const checker of this.#checkers) world.observer.add(checker);
+    for (const checker of this.#checkers) world.watch(checker);
   }
 
   /** What was found so far, in order. */
@@ -93,8 +95,8 @@ export class Judge {
     const { limits, residents, truth } = this.#world;
     const wants = residents.find((resident) => resident.address === call.source)?.wants ?? [];
     const want = wants.slice(0, limits.maxBindings).find((wanted) => wanted.port === call.port);
-    const endpoints = want === undefined ? [] : truth.endpointsOf(want.service);
-    const canServe = endpoints.some((endpoint) => want !== undefined && isEligible(endpoint, want));
+    const endpoints = want === undefined ? [] : truth.servingOf(want);
+    const canServe = endpoints.some(({ weight }) => weight > 0);
     if (!canServe || (call.outcome.kind === 'reached' && call.outcome.isWhole)) return;
     this.#add({
       checker: TABLE_IS_FRESH,
@@ -107,6 +109,7 @@ export class Judge {
   /** Time went on. A table that lags behind what was just told gets some more; it must not stay so. */
   async step(): Promise<void> {
     const { clock } = this.#world;
+    if (!this.#world.isUp) return;
     for (const checker of this.#checkers) checker.onStep?.();
     for (let slack = 0; ; slack += 1) {
       const violation = this.#table.check(clock.monotonicMs());

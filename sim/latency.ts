@@ -1,5 +1,5 @@
 import type { IpAddress } from '../src/domain/address.ts';
-import type { Latency } from './network.ts';
+import type { Latency } from './paths.ts';
 import type { SeededRandom } from './random.ts';
 
 /** How far one endpoint is, in milliseconds. */

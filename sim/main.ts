@@ -1,51 +1,25 @@
 import { createHash, randomInt } from 'node:crypto';
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import process from 'node:process';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { FAULTS } from './faults.ts';
+import { CommanderError } from 'commander';
+import { loadIn, readOptions, SEED_MAX } from './command-line.ts';
 import { CHECKERS } from './judge.ts';
 import { replayCommand, reportLines } from './report.ts';
-import { faultsOf, simulate } from './run.ts';
+import { faultsInWords, faultsOf, simulate } from './run.ts';
 import { playScenario, SCENARIOS } from './scenarios/scenarios.ts';
 import { parseSeeds } from './seeds.ts';
+import { createSettle } from './settler.ts';
 import { shrink } from './shrink.ts';
+import type { Options } from './command-line.ts';
 import type { Fault } from './faults.ts';
-import type { Report } from './run.ts';
+import type { Report, RunOptions } from './run.ts';
 import type { TraceSink } from './trace.ts';
-
-/** Seeds are what the generator takes: 31 bits without a sign. */
-const SEED_MAX = 2 ** 31 - 1;
-
-/** A day; longer runs are several runs. */
-const MINUTES_MAX = 1_440;
 
 /** Exit codes: a checker found something; the command line is wrong. */
 const EXIT_VIOLATED = 1;
 const EXIT_USAGE = 2;
 
 const MS_PER_MINUTE = 60_000;
-
-const EXAMPLES = `
-Examples:
-  $ npm run sim -- --seed 42 --minutes 10            one run, always the same
-  $ npm run sim -- --seed 42 --minutes 10 --twice    and whether it is
-  $ npm run sim -- --recorded --random 10            what every change must pass
-  $ npm run sim -- --scenario P04                    the hand-written runs of a pain
-  $ npm run sim:soak -- --for 60                     drawn seeds for an hour
-`;
-
-interface Options {
-  readonly seed?: number;
-  readonly minutes: number;
-  readonly without: readonly Fault[];
-  readonly trace?: string;
-  readonly twice?: true;
-  readonly shrink?: true;
-  readonly recorded?: true;
-  readonly random?: number;
-  readonly for?: number;
-  readonly scenario?: string;
-}
 
 /** One run of several. */
 interface Plan {
@@ -60,6 +34,8 @@ interface TraceFile {
   close(): void;
 }
 
+const settle = createSettle(setImmediate);
+
 process.exitCode = await main(process.argv);
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -70,6 +46,8 @@ async function main(argv: readonly string[]): Promise<number> {
     if (!(error instanceof CommanderError)) throw error;
     return error.exitCode === 0 ? 0 : EXIT_USAGE;
   }
+  // Most errors of a run are expected ones, and where they were made is of interest to who looks closer only.
+  if (options.trace === undefined) Error.stackTraceLimit = 0;
   if (options.scenario !== undefined) return playAll(options.scenario);
   const isMany = options.recorded ?? options.random ?? options.for;
   return isMany === undefined ? runOne(options) : runMany(options);
@@ -79,15 +57,19 @@ async function main(argv: readonly string[]): Promise<number> {
 async function runOne(options: Options): Promise<number> {
   const { minutes, without } = options;
   const seed = options.seed ?? randomInt(SEED_MAX + 1);
+  const run = { seed, minutes, without, ...loadIn(options) };
   say(`seed ${seed}: ${minutes} simulated minutes, then the faults end and all must converge`);
-  say(`faults: ${faultsOf({ seed, minutes, without }).join(', ') || 'none'}`);
+  say(`faults: ${faultsInWords(run).join(', ') || 'none'}`);
   const trace = openTrace(options.trace);
   if (trace === undefined) return EXIT_USAGE;
-  const report = await simulate({ settle, sink: trace.sink }, { seed, minutes, without });
+  const startedAtMs = performance.now();
+  const report = await simulate({ settle, sink: trace.sink }, run);
+  const tookS = (performance.now() - startedAtMs) / 1_000;
   trace.close();
+  say(`took ${tookS.toFixed(1)} s, ${speedOf(report, tookS)}`);
   for (const line of reportLines(report, CHECKERS)) say(line);
   if (report.violations.length > 0) return tellFailure(report, options);
-  return options.twice === true && !(await isSameTwice({ seed, minutes })) ? EXIT_VIOLATED : 0;
+  return options.twice === true && !(await isSameTwice(run)) ? EXIT_VIOLATED : 0;
 }
 
 /** Several runs, a line each; stops at the first that finds something. */
@@ -96,17 +78,18 @@ async function runMany(options: Options): Promise<number> {
   let runs = 0;
   for (const { seed, minutes, why } of plansOf(options)) {
     const startedAtMs = performance.now();
-    const report = await simulate({ settle, sink: () => undefined }, { seed, minutes });
+    const run = { seed, minutes, ...loadIn(options) };
+    const report = await simulate({ settle, sink: () => undefined }, run);
     const tookS = (performance.now() - startedAtMs) / 1_000;
-    const speed = (minutes * 60) / tookS;
     const verdict = report.violations.length === 0 ? 'ok      ' : 'VIOLATED';
-    say(`${verdict}  seed ${seed}, ${minutes} min in ${tookS.toFixed(1)} s (${speed.toFixed(0)} ×): ${why}`);
+    const took = `${minutes} min in ${tookS.toFixed(1)} s, ${speedOf(report, tookS)}`;
+    say(`${verdict}  seed ${seed}, ${took}: ${why}`);
     runs += 1;
     if (report.violations.length > 0) {
       for (const line of reportLines(report, CHECKERS)) say(line);
       return tellFailure(report, options);
     }
-    if (isFirst && options.twice === true && !(await isSameTwice({ seed, minutes }))) return EXIT_VIOLATED;
+    if (isFirst && options.twice === true && !(await isSameTwice(run))) return EXIT_VIOLATED;
     isFirst = false;
   }
   say(`${runs} runs, nothing found`);
@@ -131,6 +114,11 @@ function* plansOf(options: Options): Iterable<Plan> {
   }
 }
 
+/** How much faster than time it was: all that was simulated, the end included. */
+function speedOf({ simulatedMs }: Report, tookS: number): string {
+  return `${(simulatedMs / 1_000 / tookS).toFixed(0)} × real time`;
+}
+
 function inWords(faults: readonly Fault[]): string {
   return faults.length === 0 ? 'no fault' : faults.join(', ');
 }
@@ -146,18 +134,18 @@ async function tellFailure(report: Report, options: Options): Promise<number> {
   const all = faultsOf({ seed, minutes });
   const left = (kept: readonly Fault[]): readonly Fault[] => all.filter((fault) => !kept.includes(fault));
   const found = await shrink({ minutes, faults }, async (smaller) => {
-    const run = { seed, minutes: smaller.minutes, without: left(smaller.faults) };
+    const run = { seed, minutes: smaller.minutes, without: left(smaller.faults), ...report.load };
     const { violations } = await simulate({ settle, sink: () => undefined }, run);
     return violations.some((violation) => violation.checker === checker);
   });
   const what = `${found.minutes} min and ${inWords(found.faults)}`;
   say(`after ${found.trials} trials, the same still fails with ${what}`);
-  say(`replay with: ${replayCommand({ seed, minutes: found.minutes }, left(found.faults))}`);
+  say(`replay with: ${replayCommand({ ...report, minutes: found.minutes }, left(found.faults))}`);
   return EXIT_VIOLATED;
 }
 
 /** Runs a seed twice and compares the traces. */
-async function isSameTwice(run: { readonly seed: number; readonly minutes: number }): Promise<boolean> {
+async function isSameTwice(run: RunOptions): Promise<boolean> {
   const digests: string[] = [];
   for (let n = 0; n < 2; n += 1) {
     const hash = createHash('sha256');
@@ -190,45 +178,6 @@ async function playAll(asked: string): Promise<number> {
   return isViolated ? EXIT_VIOLATED : 0;
 }
 
-/** @throws {CommanderError} Help was asked for (exit code 0), or something is wrong and was said. */
-function readOptions(argv: readonly string[]): Options {
-  const command = new Command('sim')
-    .description('Simulates a Docker host with embassy, etcd and endpoints, all from one seed.')
-    .option('--seed <number>', `which run, 0 to ${SEED_MAX}; drawn when absent`, wholeNumber)
-    .option('--minutes <number>', 'simulated minutes of churn and faults', positiveNumber, 2)
-    .option('--without <fault>', 'leave a fault out that the seed chooses; may be repeated', faultName, [])
-    .option('--trace <file>', 'write every event of the run to a file')
-    .option('--twice', 'run a seed twice and compare the traces')
-    .option('--shrink', 'search for a shorter run that still fails')
-    .option('--recorded', 'run every seed of sim/seeds.txt')
-    .option('--random <count>', 'run so many drawn seeds', wholeNumber)
-    .option('--for <minutes>', 'run drawn seeds for so many real minutes', positiveNumber)
-    .option('--scenario <id>', 'play the hand-written runs of a pain or contract')
-    .addHelpText('after', EXAMPLES)
-    .allowExcessArguments(false)
-    .exitOverride();
-  command.parse([...argv]);
-  return command.opts<Options & { minutes: number; without: Fault[] }>();
-}
-
-function faultName(text: string, before: readonly Fault[]): readonly Fault[] {
-  const fault = FAULTS.find((name) => name === text);
-  if (fault !== undefined) return [...before, fault];
-  throw new InvalidArgumentError(`It must be one of: ${FAULTS.join(', ')}.`);
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (/^[0-9]+$/.test(text) && value <= SEED_MAX) return value;
-  throw new InvalidArgumentError(`It must be a whole number from 0 to ${SEED_MAX}.`);
-}
-
-function positiveNumber(text: string): number {
-  const value = Number(text);
-  if (/^[0-9]+(\.[0-9]+)?$/.test(text) && value > 0 && value <= MINUTES_MAX) return value;
-  throw new InvalidArgumentError(`It must be a number above 0, at most ${MINUTES_MAX}.`);
-}
-
 /** A sink that writes to the file, or nowhere when there is none; undefined, and said, if it cannot. */
 function openTrace(path: string | undefined): TraceFile | undefined {
   if (path === undefined) return { sink: () => undefined, close: () => undefined };
@@ -246,12 +195,6 @@ function openTrace(path: string | undefined): TraceFile | undefined {
     process.stderr.write(`error: the trace cannot be written: ${String(error)}\n`);
     return undefined;
   }
-}
-
-async function settle(): Promise<void> {
-  await new Promise<void>((resolve) => {
-    setImmediate(resolve);
-  });
 }
 
 function say(line: string): void {

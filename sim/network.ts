@@ -2,9 +2,11 @@ import { formatSocketAddress } from '../src/domain/address.ts';
 import { DialError } from '../src/ports/dialer.ts';
 import { SimConnection } from './connection.ts';
 import { SimHost } from './host.ts';
+import { newLane, Paths } from './paths.ts';
 import type { IpAddress, SocketAddress } from '../src/domain/address.ts';
 import type { Clock } from '../src/ports/clock.ts';
 import type { Wire } from './host.ts';
+import type { Lane, Latency, PartitionWay } from './paths.ts';
 import type { Carry } from './pipe.ts';
 
 /** What one direction of a connection holds, under way and unread together; small, so that runs meet it. */
@@ -20,8 +22,15 @@ const UNREACHABLE_AFTER_MS = 3_000;
 /** How long a side takes to notice that its peer went without a word, as keep-alive does [P22]. */
 const DEAD_PEER_MS = 30_000;
 
-/** How long a packet takes from one address to another, in milliseconds ≥ 0; 0 arrives at once. */
-export type Latency = (from: IpAddress, to: IpAddress) => number;
+/** After how long a connection request that nothing answers is sent again; twice as long each time. */
+const REQUEST_AGAIN_MS = 1_000;
+
+/** Where a connection goes that is dialled at an address with rules. */
+export type Led =
+  | { readonly kind: 'to'; readonly at: SocketAddress }
+  /** Dropped without a word: the dialler tries again. */
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'rejected' };
 
 /** Settings of a network. */
 export interface SimNetworkOptions {
@@ -29,17 +38,11 @@ export interface SimNetworkOptions {
   readonly capacityBytes?: number;
 }
 
-/** Something that waits at a partition for its repair. */
-interface HeldPacket {
-  readonly from: IpAddress;
-  readonly to: IpAddress;
-  readonly send: () => void;
-}
-
 /** A connection with the addresses its packets go between. */
 interface Carried {
   readonly sides: readonly SimConnection[];
   readonly addresses: readonly [IpAddress, IpAddress];
+  readonly lanes: readonly Lane[];
 }
 
 /**
@@ -49,17 +52,16 @@ interface Carried {
  */
 export class SimNetwork implements Wire {
   readonly #clock: Clock;
-  readonly #latency: Latency;
+  /** What packets take, and where they are held. */
+  readonly #paths: Paths;
   readonly #capacityBytes: number;
   readonly #hosts = new Map<IpAddress, SimHost>();
-  readonly #captures = new Map<IpAddress, SocketAddress>();
-  readonly #partitioned = new Set<IpAddress>();
+  readonly #leads = new Map<IpAddress, (from: SocketAddress, to: SocketAddress) => Led>();
   readonly #connections = new Set<Carried>();
-  #held: HeldPacket[] = [];
 
   constructor(dependencies: { readonly clock: Clock }, options: SimNetworkOptions = {}) {
     this.#clock = dependencies.clock;
-    this.#latency = options.latency ?? (() => 0);
+    this.#paths = new Paths(dependencies, { latency: options.latency ?? (() => 0) });
     this.#capacityBytes = options.capacityBytes ?? CAPACITY_BYTES;
   }
 
@@ -91,42 +93,66 @@ export class SimNetwork implements Wire {
 
   /** Leads every connection to the virtual IP, whatever its port, to a listener. */
   capture(virtualIp: IpAddress, listener: SocketAddress): void {
-    this.#captures.set(virtualIp, listener);
+    this.lead(virtualIp, () => ({ kind: 'to', at: listener }));
+  }
+
+  /** Asks where each connection to an address goes; where it would go by itself if that answers so. */
+  lead(address: IpAddress, where: (from: SocketAddress, to: SocketAddress) => Led): void {
+    this.#leads.set(address, where);
   }
 
   /** Ends a capture; connections that were led go on. */
   release(virtualIp: IpAddress): void {
-    this.#captures.delete(virtualIp);
+    this.#leads.delete(virtualIp);
   }
 
-  /** Cuts an address off: nothing reaches it or leaves it, and nobody is told. */
-  partition(address: IpAddress): void {
-    this.#partitioned.add(address);
+  /** Cuts an address off: nothing reaches it, or leaves it, or either, and nobody is told. */
+  partition(address: IpAddress, way?: PartitionWay): void {
+    this.#paths.partition(address, way);
   }
 
   /** Ends a partition; what connections sent meanwhile arrives now, as TCP repeats it. */
   repair(address: IpAddress): void {
-    this.#partitioned.delete(address);
-    const held = this.#held;
-    this.#held = [];
-    for (const packet of held) this.#send(packet);
+    this.#paths.repair(address);
+  }
+
+  /** Lets every packet from or to an address take longer; 0 ends that. */
+  delay(address: IpAddress, extraMs: number): void {
+    this.#paths.delay(address, extraMs);
+  }
+
+  /** Resets every connection of an address, both sides at once, as a middlebox does that lost its state. */
+  breakConnections(address: IpAddress): void {
+    for (const { sides, addresses } of this.#connections) {
+      if (addresses.includes(address)) for (const side of sides) side.lose('ECONNRESET');
+    }
+  }
+
+  /** Ends all connections of a host, which tells its peers. For {@link SimHost}. */
+  reset(host: SimHost): void {
+    for (const { sides, addresses } of this.#connections) {
+      for (const address of host.addresses) sides[addresses.indexOf(address)]?.reset();
+    }
   }
 
   /** Takes a host off the network with all its connections. For {@link SimHost}. */
   remove(host: SimHost, how: 'reset' | 'vanish'): void {
     for (const address of host.addresses) {
       if (this.#hosts.get(address) === host) this.#hosts.delete(address);
-      for (const { sides, addresses } of this.#connections) {
-        const index = addresses.indexOf(address);
-        if (index < 0) continue;
-        if (how === 'reset') {
-          sides[index]?.reset();
-          continue;
-        }
-        sides[index]?.lose('vanished');
-        const other = sides[1 - index];
-        this.#clock.schedule(DEAD_PEER_MS, () => other?.lose('ETIMEDOUT'));
-      }
+    }
+    if (how === 'reset') this.reset(host);
+    else for (const address of host.addresses) this.#forget(address);
+  }
+
+  /** Leaves the peers of an address to find out by themselves that it is gone [P22]. */
+  #forget(address: IpAddress): void {
+    for (const { sides, addresses, lanes } of this.#connections) {
+      const index = addresses.indexOf(address);
+      if (index < 0) continue;
+      for (const lane of lanes) lane.isDead = true;
+      sides[index]?.lose('vanished');
+      const other = sides[1 - index];
+      this.#clock.schedule(DEAD_PEER_MS, () => other?.lose('ETIMEDOUT'));
     }
   }
 
@@ -156,22 +182,28 @@ export class SimNetwork implements Wire {
         fail('timeout', `did not answer within ${options.timeoutMs} ms`);
       }),
     ];
-    const target = this.#captures.get(to.address) ?? to;
-    if (this.#hosts.has(target.address)) {
-      this.#send({
-        from: from.address,
-        to: target.address,
-        send: () => {
-          if (!givenUp) this.#knock({ from, dialled: to, target }, connected, fail);
-        },
-      });
-    } else {
-      cancels.push(
-        this.#clock.schedule(UNREACHABLE_AFTER_MS, () => {
-          fail('unreachable', 'cannot be reached: no such host');
-        }),
-      );
-    }
+    const request = (nth: number): void => {
+      const led = this.#leads.get(to.address)?.(from, to) ?? { kind: 'to', at: to };
+      switch (led.kind) {
+        case 'lost': {
+          const againMs = REQUEST_AGAIN_MS * 2 ** nth;
+          const again = (): void => {
+            request(nth + 1);
+          };
+          cancels.push(this.#clock.schedule(againMs, again));
+          return;
+        }
+        case 'rejected':
+          fail('refused', 'is not let through');
+          return;
+        case 'to':
+          this.#request(
+            { from, dialled: to, target: led.at },
+            { isOver: () => givenUp, connected, fail, cancels },
+          );
+      }
+    };
+    request(0);
     try {
       return await outcome.promise;
     } finally {
@@ -179,6 +211,30 @@ export class SimNetwork implements Wire {
       for (const cancel of cancels) cancel();
       signal.removeEventListener('abort', abort);
     }
+  }
+
+  /** A connection request sets out; it fails after a while where nobody has the address. */
+  #request(
+    way: { readonly from: SocketAddress; readonly dialled: SocketAddress; readonly target: SocketAddress },
+    dial: {
+      readonly isOver: () => boolean;
+      readonly connected: (connection: SimConnection) => void;
+      readonly fail: (code: DialError['code'], why: string) => void;
+      readonly cancels: (() => void)[];
+    },
+  ): void {
+    const [from, to] = [way.from.address, way.target.address];
+    if (this.#hosts.has(to)) {
+      const send = (): void => {
+        if (!dial.isOver()) this.#knock(way, dial.connected, dial.fail);
+      };
+      this.#paths.send({ from, to, send });
+      return;
+    }
+    const giveUp = (): void => {
+      dial.fail('unreachable', 'cannot be reached: no such host');
+    };
+    dial.cancels.push(this.#clock.schedule(UNREACHABLE_AFTER_MS, giveUp));
   }
 
   /** A connection request arrives: it is accepted or refused, and the answer travels back. */
@@ -189,30 +245,33 @@ export class SimNetwork implements Wire {
   ): void {
     const { from, dialled, target } = way;
     const accept = this.#hosts.get(target.address)?.acceptorAt(target);
-    const back = { from: target.address, to: from.address };
+    const answer = { from: target.address, to: from.address };
     if (accept === undefined) {
-      this.#send({
-        ...back,
+      this.#paths.send({
+        ...answer,
         send: () => {
           fail('refused', 'refused the connection');
         },
       });
       return;
     }
+    const [forth, back]: [Lane, Lane] = [newLane(), newLane()];
     const [dialler, acceptor] = SimConnection.pair({
       dialler: { local: from, peer: dialled, original: from },
       acceptor: { local: target, peer: from, original: dialled },
-      carryForth: this.#carrier(from.address, target.address),
-      carryBack: this.#carrier(target.address, from.address),
+      carryForth: this.#carrier(from.address, target.address, forth),
+      carryBack: this.#carrier(target.address, from.address, back),
       capacityBytes: this.#capacityBytes,
     });
-    const carried: Carried = { sides: [dialler, acceptor], addresses: [from.address, target.address] };
+    const addresses = [from.address, target.address] as const;
+    const carried: Carried = { sides: [dialler, acceptor], addresses, lanes: [forth, back] };
     this.#connections.add(carried);
     void Promise.all([dialler.closed, acceptor.closed]).then(() => {
       this.#connections.delete(carried);
     });
-    this.#send({
-      ...back,
+    this.#paths.send({
+      ...answer,
+      lane: back,
       send: () => {
         connected(dialler);
       },
@@ -220,20 +279,9 @@ export class SimNetwork implements Wire {
     accept(acceptor);
   }
 
-  /** Carries in order: what is sent later never arrives earlier. */
-  #carrier(from: IpAddress, to: IpAddress): Carry {
+  #carrier(from: IpAddress, to: IpAddress, lane: Lane): Carry {
     return (arrive) => {
-      this.#send({ from, to, send: arrive });
+      this.#paths.send({ from, to, lane, send: arrive });
     };
-  }
-
-  #send(packet: HeldPacket): void {
-    if (this.#partitioned.has(packet.from) || this.#partitioned.has(packet.to)) {
-      this.#held.push(packet);
-      return;
-    }
-    const delayMs = this.#latency(packet.from, packet.to);
-    if (delayMs === 0) packet.send();
-    else this.#clock.schedule(delayMs, packet.send);
   }
 }

@@ -50,6 +50,8 @@ export interface Watcher {
   /** The same object as at its begin. */
   onDialEnd?(dial: SeenDial): void;
   onRelayEnd?(relay: SeenRelay): void;
+  /** Embassy was killed: what it had under way is over, and nothing more is told of it. */
+  onCrash?(): void;
 }
 
 /**
@@ -58,17 +60,19 @@ export interface Watcher {
  */
 export class Observer {
   readonly #clock: Clock;
-  readonly #watchers = new Set<Watcher>();
+  #watchers: ReadonlySet<Watcher>;
   /** A pool's snapshot is in many tables; it is wrapped once. */
   readonly #wrapped = new WeakMap<KnownPool, KnownPool>();
 
-  constructor(dependencies: { readonly clock: Clock }) {
+  /** @param watchers - Who is told; others may join later. */
+  constructor(dependencies: { readonly clock: Clock }, watchers: ReadonlySet<Watcher>) {
     this.#clock = dependencies.clock;
+    this.#watchers = watchers;
   }
 
-  /** Tells a watcher of everything from now on. */
-  add(watcher: Watcher): void {
-    this.#watchers.add(watcher);
+  /** Tells nobody of anything any more. */
+  mute(): void {
+    this.#watchers = new Set();
   }
 
   /** The same provider, observed. */

@@ -111,9 +111,8 @@ export class SimPipe {
     if (write !== undefined) {
       const room = Math.min(this.#capacityBytes - this.#heldBytes, write.chunk.length - write.sent);
       if (room > 0) {
-        // Not slice(): that of a Buffer is a view, and the writer may use its memory again.
-        const part = new Uint8Array(room);
-        part.set(write.chunk.subarray(write.sent, write.sent + room));
+        // Not its own slice(): that of a Buffer is a view, and the writer may use its memory again.
+        const part = copyOf(write.chunk, write.sent, write.sent + room);
         write.sent += room;
         this.#heldBytes += room;
         this.#carry(() => {
@@ -164,4 +163,8 @@ export class SimPipe {
     this.#heldBytes -= bytes;
     this.#push();
   }
+}
+
+function copyOf(bytes: Uint8Array, from: number, to: number): Uint8Array {
+  return Uint8Array.prototype.slice.call(bytes, from, to);
 }

@@ -3,11 +3,19 @@ import type { Report } from './run.ts';
 
 /** The command that runs the same again. Pure. */
 export function replayCommand(
-  report: Pick<Report, 'seed' | 'minutes'>,
+  report: Pick<Report, 'seed' | 'minutes' | 'load'>,
   without: readonly string[] = [],
 ): string {
+  const { services, containers, churnPerSecond, callsPerSecond, bytesPerCall } = report.load;
+  const load = [
+    services === undefined ? '' : ` --services ${services}`,
+    containers === undefined ? '' : ` --containers ${containers}`,
+    churnPerSecond === undefined ? '' : ` --churn ${churnPerSecond}/s`,
+    callsPerSecond === undefined ? '' : ` --calls ${callsPerSecond}/s`,
+    bytesPerCall === undefined ? '' : ` --bytes ${bytesPerCall}`,
+  ].join('');
   const left = without.map((fault) => ` --without '${fault}'`).join('');
-  return `npm run sim -- --seed ${report.seed} --minutes ${report.minutes}${left} --trace trace.txt`;
+  return `npm run sim -- --seed ${report.seed} --minutes ${report.minutes}${load}${left} --trace trace.txt`;
 }
 
 /**

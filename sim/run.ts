@@ -1,10 +1,11 @@
-import { callEverywhere, callSomewhere, churnContainers, churnEndpoints, churnHosts } from './churn.ts';
-import { endpointHosts, LEASE_MAX_MS, tally } from './churn.ts';
+import { Churn, LEASE_MAX_MS, tally } from './churn.ts';
 import { chooseLimits } from './choose-limits.ts';
 import { SimClock } from './clock.ts';
-import { boundsOf, chooseFaults, runFault } from './faults.ts';
+import { boundsOf, chooseFaults, drawFault, faultInWords, runFault } from './faults.ts';
+import { RULES_BACK_MS } from './checkers/captured.ts';
 import { callAfterHandovers } from './handover-calls.ts';
 import { Judge } from './judge.ts';
+import { chosenLoad, loadOf, pausesOf } from './load.ts';
 import { SeededRandom } from './random.ts';
 import { Trace } from './trace.ts';
 import { World } from './world.ts';
@@ -13,7 +14,9 @@ import type { Violation } from './checkers/violation.ts';
 import type { Tally } from './churn.ts';
 import type { Settle } from './clock.ts';
 import type { Breakage, Limits } from './embassy.ts';
-import type { Fault } from './faults.ts';
+import type { ChosenFault, Fault } from './faults.ts';
+import type { DiscoveryName } from './truth.ts';
+import type { Load } from './load.ts';
 import type { TraceSink } from './trace.ts';
 import type { WorldOptions } from './world.ts';
 
@@ -26,8 +29,14 @@ const LAST_CALLS_MS = 100_000;
 /** How long embassy may take to stop: its drain and the longest hold. */
 const STOP_MS = 10_000;
 
+/** In this part of the runs embassy has two discoveries, and services are in one of them or in both. */
+const TWO_DISCOVERIES_PART = 0.4;
+
+/** In this part of the runs the operator gave a state directory. */
+const STATE_DIR_PART = 0.5;
+
 /** What identifies a run: the same options give the same trace. */
-export interface RunOptions {
+export interface RunOptions extends Partial<Load> {
   readonly seed: number;
   /** How long containers, endpoints and faults go on, in simulated minutes > 0. */
   readonly minutes: number;
@@ -44,7 +53,11 @@ export interface RunOptions {
 export interface Report {
   readonly seed: number;
   readonly minutes: number;
+  /** What was chosen of the world's size and pace. */
+  readonly load: Partial<Load>;
   readonly faults: readonly Fault[];
+  /** All that was simulated, the end included, in milliseconds. */
+  readonly simulatedMs: number;
   /** The bound within which the end had to be right, in milliseconds. */
   readonly convergenceMs: number;
   /** What happened how often, in the order of names. */
@@ -54,9 +67,26 @@ export interface Report {
 
 /** Chooses the faults of a run. Pure: a seed always has the same. */
 export function faultsOf(options: RunOptions): readonly Fault[] {
+  return chosenFaults(options).map(({ fault }) => fault);
+}
+
+/** The same, each with its parameters. */
+export function faultsInWords(options: RunOptions): readonly string[] {
+  return chosenFaults(options).map(faultInWords);
+}
+
+/** Tells which discoveries a run has, in order. Pure. */
+function discoveriesOf(options: RunOptions): readonly DiscoveryName[] {
+  const draw = new SeededRandom(options.seed).fork('discoveries').next();
+  return options.sources === undefined && draw < TWO_DISCOVERIES_PART ? ['etcd', 'consul'] : ['etcd'];
+}
+
+function chosenFaults(options: RunOptions): readonly ChosenFault[] {
   if (options.sources === 'memory') return [];
-  const chosen = chooseFaults(new SeededRandom(options.seed).fork('faults'));
-  return chosen.filter((fault) => options.without?.includes(fault) !== true);
+  const random = new SeededRandom(options.seed).fork('faults');
+  const chosen = chooseFaults(random, discoveriesOf(options));
+  const left = chosen.filter((fault) => options.without?.includes(fault) !== true);
+  return left.map((fault) => drawFault(fault, random));
 }
 
 /**
@@ -76,15 +106,18 @@ export async function simulate(
 class Run {
   readonly #options: RunOptions;
   readonly #random: SeededRandom;
-  readonly #faults: readonly Fault[];
+  readonly #faults: readonly ChosenFault[];
   readonly #world: World;
   readonly #counts: Tally = new Map();
   readonly #judge: Judge;
+  readonly #load: Load;
+  readonly #happenings: Churn;
 
   constructor(dependencies: { readonly settle: Settle; readonly sink: TraceSink }, options: RunOptions) {
     this.#options = options;
     this.#random = new SeededRandom(options.seed);
-    this.#faults = faultsOf(options);
+    this.#faults = chosenFaults(options);
+    const discoveries = discoveriesOf(options);
     const clock = new SimClock(dependencies.settle);
     const trace = new Trace({ clock }, dependencies.sink);
     this.#world = new World(
@@ -92,19 +125,25 @@ class Run {
       {
         sources: options.sources ?? 'adapters',
         bounds: boundsOf(this.#faults),
+        discoveries,
+        hasStateDir: this.#random.fork('state directory').next() < STATE_DIR_PART,
         ...(options.breakage === undefined ? {} : { breakage: options.breakage }),
         limits: options.limits ?? chooseLimits(this.#random.fork('limits')),
       },
     );
     this.#judge = new Judge(this.#world);
+    this.#load = loadOf(options);
+    this.#happenings = new Churn(this.#world, { load: this.#load, discoveries }, this.#counts);
+    trace.event('world', `faults: ${this.#faults.map(faultInWords).join(', ') || 'none'}`);
     trace.event('world', `limits: ${JSON.stringify(this.#world.limits)}`);
   }
 
   async run(): Promise<Report> {
     const { seed, minutes } = this.#options;
     const world = this.#world;
-    const convergenceMs = Math.max(world.truth.bounds.provider, world.truth.bounds.discovery);
-    for (const at of endpointHosts()) await world.addHost(at);
+    const { provider, discovery } = world.truth.bounds;
+    const convergenceMs = Math.max(provider, discovery, RULES_BACK_MS);
+    await this.#happenings.fill(this.#random.fork('fill'));
     await world.start();
     await this.#churn(minutes * 60_000);
     await this.#converge(convergenceMs);
@@ -115,7 +154,11 @@ class Run {
     this.#counts.set('address handed over: old binding served for ms at most', maxMs);
     this.#counts.set('address handed over: old binding served for ms (99 %)', p99Ms);
     const counts = new Map([...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1)));
-    return { seed, minutes, faults: this.#faults, convergenceMs, counts, violations: this.#judge.violations };
+    const { violations } = this.#judge;
+    const simulatedMs = world.clock.monotonicMs();
+    const load = chosenLoad(this.#options);
+    const faults = this.#faults.map(({ fault }) => fault);
+    return { seed, minutes, load, faults, simulatedMs, convergenceMs, counts, violations };
   }
 
   /** The safety phase: everything changes, faults strike, and nothing wrong may happen. */
@@ -123,31 +166,32 @@ class Run {
     const world = this.#world;
     const abort = new AbortController();
     const { signal } = abort;
-    const counts = this.#counts;
+    const churn = this.#happenings;
+    const { callsPerSecond, churnPerSecond } = this.#load;
     const onEnd = (call: Call): void => {
       this.#count(call);
       this.#judge.call(call);
     };
     const actors = [
       this.#repeat('containers', [200, 3_000], signal, (random) => {
-        churnContainers(world, random, counts);
+        churn.containers(random);
       }),
-      this.#repeat('endpoints', [50, 1_500], signal, (random) => {
-        churnEndpoints(world, random, counts);
+      this.#repeat('endpoints', pausesOf(churnPerSecond), signal, (random) => {
+        churn.endpoints(random);
       }),
       this.#repeat('hosts', [500, 5_000], signal, (random) => {
-        churnHosts(world, random, counts);
+        churn.hosts(random);
       }),
       callAfterHandovers(world, { signal, onEnd }),
-      this.#repeat('calls', [5, 150], signal, (random) => {
-        callSomewhere(world, random, onEnd);
+      this.#repeat('calls', pausesOf(callsPerSecond), signal, (random) => {
+        churn.call(random, onEnd);
       }),
       ...this.#faults.map(async (fault) =>
         runFault(world, fault, {
-          random: this.#random.fork(fault),
+          random: this.#random.fork(fault.fault),
           signal,
           onStrike: () => {
-            tally(counts, `fault: ${fault}`);
+            tally(this.#counts, `fault: ${fault.fault}`);
           },
         }),
       ),
@@ -163,8 +207,12 @@ class Run {
     await this.#pass(LEASE_MAX_MS);
     world.trace.event('world', `all has ended that changes the world; ${boundMs} ms to converge`);
     await this.#pass(boundMs);
+    // What hangs since a fault may take all connections that a binding is allowed.
+    for (let waitedMs = 0; world.openCalls > 0 && waitedMs < LAST_CALLS_MS; waitedMs += STEP_MS) {
+      await this.#pass(STEP_MS);
+    }
     this.#judge.converged();
-    callEverywhere(world, (call) => {
+    this.#happenings.callEverywhere((call) => {
       this.#count(call);
       this.#judge.servedCall(call);
     });

@@ -93,10 +93,9 @@ export class AddressHandover implements Checker {
     if (outcome.kind !== 'reached') return;
     const { truth } = this.#scene;
     const { endpoint, reachedAtMs } = outcome;
-    const fromMs = truth.oldestGoodMs('discovery', call.atMs);
     const serves = (wants: readonly Descriptor[]): boolean =>
       wants.some(
-        (want) => want.port === call.port && truth.servedWithin(want, endpoint, fromMs, reachedAtMs),
+        (want) => want.port === call.port && truth.couldServe(want, endpoint, call.atMs, reachedAtMs),
       );
     const before = truth.holdersWithin(call.source, 0, call.atMs);
     // What nobody with this address ever asked for is another checker's business.

@@ -28,6 +28,10 @@ export class DialsEnd implements Checker {
     this.#open.delete(dial);
   }
 
+  onCrash(): void {
+    this.#open.clear();
+  }
+
   onStep(): void {
     const nowMs = this.#scene.clock.monotonicMs();
     for (const dial of this.#open) {

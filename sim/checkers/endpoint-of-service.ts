@@ -22,17 +22,15 @@ export function checkEndpointOfService(call: Call, truth: Truth): Violation | un
     outcome.reachedAtMs,
   );
   const wants = holders.flatMap((holder) => holder.wants.filter((want) => want.port === call.port));
-  const fromMs = truth.oldestGoodMs('discovery', call.atMs);
-  if (wants.some((want) => truth.servedWithin(want, outcome.endpoint, fromMs, outcome.reachedAtMs))) {
-    return undefined;
-  }
+  const { endpoint, reachedAtMs } = outcome;
+  if (wants.some((want) => truth.couldServe(want, endpoint, call.atMs, reachedAtMs))) return undefined;
   const bound = wants.length === 0 ? 'nothing' : wants.map(formatDescriptor).join(' or ');
   return {
     checker: ENDPOINT_OF_SERVICE,
     atMs: outcome.reachedAtMs,
     expected:
-      `${call.container} (${call.source}) to port ${call.port}: an endpoint that ${bound} had ` +
-      `since ${seconds(Math.max(0, fromMs)).trim()} s`,
+      `${call.container} (${call.source}) to port ${call.port}: an endpoint that ${bound} had, ` +
+      `as far as could be known at ${seconds(call.atMs).trim()} s`,
     seen: `it reached ${outcome.endpoint}`,
   };
 }

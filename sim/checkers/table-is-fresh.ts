@@ -5,7 +5,6 @@ import { formatSocketAddress } from '../../src/domain/address.ts';
 import { bindingId } from '../../src/domain/binding.ts';
 import { formatDescriptor } from '../../src/domain/descriptor.ts';
 import { poolKeyOf } from '../../src/domain/pool-key.ts';
-import { isEligible } from '../truth.ts';
 import type { Daemon } from '../../src/app/daemon.ts';
 import type { RoutingDefaults } from '../../src/app/routing.ts';
 import type { IpAddress } from '../../src/domain/address.ts';
@@ -13,6 +12,7 @@ import type { Binding } from '../../src/domain/binding.ts';
 import type { Consumer } from '../../src/domain/consumer.ts';
 import type { Descriptor } from '../../src/domain/descriptor.ts';
 import type { Endpoint, EndpointId, ToldEndpoint } from '../../src/domain/endpoint.ts';
+import type { PoolId, PoolKey } from '../../src/domain/pool-key.ts';
 import type { PoolSnapshot } from '../../src/domain/route.ts';
 import type { RoutingTable } from '../../src/domain/routing-table.ts';
 import type { ServiceName } from '../../src/domain/service-name.ts';
@@ -27,9 +27,12 @@ export interface Knowledge {
   readonly table: RoutingTable;
   readonly consumers: { readonly consumers: readonly Consumer[] };
   readonly services: {
-    readonly watches: readonly {
-      readonly service: ServiceName;
-      readonly endpoints: ReadonlyMap<EndpointId, ToldEndpoint> | undefined;
+    readonly sources: readonly {
+      readonly discovery: string;
+      readonly watch: {
+        readonly service: ServiceName;
+        readonly endpoints: ReadonlyMap<EndpointId, ToldEndpoint> | undefined;
+      };
     }[];
   };
 }
@@ -53,15 +56,40 @@ export function checkTableIsFresh(
   options: { readonly defaults: RoutingDefaults; readonly maxBindings: number; readonly atMs: number },
 ): Violation | undefined {
   const { defaults, maxBindings, atMs } = options;
-  const watches = new Map(daemon.services.watches.map((watch) => [watch.service, watch]));
+  const told = new Map(
+    daemon.services.sources.map(({ discovery, watch }) => [`${discovery} ${watch.service}`, watch.endpoints]),
+  );
+  const seen = new Map(tableInWords(daemon.table));
   const fresh = new Map<string, string>();
-  for (const binding of computeBindings(daemon.consumers.consumers, { maxBindings }).bindings.values()) {
+  const { bindings } = computeBindings(daemon.consumers.consumers, { maxBindings });
+  const pools = new Map<PoolId, readonly Endpoint[] | 'unknown' | 'untold'>();
+  for (const binding of bindings.values()) {
     const key = poolKeyOf(binding.descriptor, defaults);
-    const told = watches.get(key.service)?.endpoints;
-    const endpoints = told && resolveEndpoints(told.values(), () => undefined);
-    fresh.set(binding.id, routeInWords(binding, endpoints && chooseEndpoints(endpoints, key)));
+    const endpoints = pools.get(key.id) ?? endpointsFor(key, told);
+    pools.set(key.id, endpoints);
+    if (endpoints === 'untold') seen.delete(binding.id);
+    else fresh.set(binding.id, routeInWords(binding, endpoints === 'unknown' ? undefined : endpoints));
   }
-  return compare(tableInWords(daemon.table), fresh, atMs);
+  return compare(seen, fresh, atMs);
+}
+
+/**
+ * What a pool is to have: what the first of its discoveries told that told of any [C7]. `untold` where one
+ * before has not answered yet, for which it may still wait.
+ */
+function endpointsFor(
+  key: PoolKey,
+  told: ReadonlyMap<string, ReadonlyMap<EndpointId, ToldEndpoint> | undefined>,
+): readonly Endpoint[] | 'unknown' | 'untold' {
+  const isOnly = key.discoveries.length === 1;
+  for (const discovery of key.discoveries) {
+    const endpoints = told.get(`${discovery} ${key.service}`);
+    if (endpoints === undefined) return isOnly ? 'unknown' : 'untold';
+    const addressed = resolveEndpoints(endpoints.values(), () => undefined) ?? [];
+    const chosen = chooseEndpoints(addressed, key);
+    if (isOnly || chosen.length > 0) return chosen;
+  }
+  return [];
 }
 
 /**
@@ -69,23 +97,27 @@ export function checkTableIsFresh(
  * step, and at most steps nothing changed.
  */
 export class FreshTable {
-  readonly #daemon: Daemon;
+  readonly #scene: { readonly daemon: Daemon };
   readonly #options: { readonly defaults: RoutingDefaults; readonly maxBindings: number };
   #seen: readonly unknown[] = [];
 
-  constructor(daemon: Daemon, options: { readonly defaults: RoutingDefaults; readonly maxBindings: number }) {
-    this.#daemon = daemon;
+  /** @param scene - Its daemon is another one after a crash. */
+  constructor(
+    scene: { readonly daemon: Daemon },
+    options: { readonly defaults: RoutingDefaults; readonly maxBindings: number },
+  ) {
+    this.#scene = scene;
     this.#options = options;
   }
 
   check(atMs: number): Violation | undefined {
-    const { table, consumers, services } = this.#daemon;
-    const told = services.watches.flatMap(({ service, endpoints }) => [service, endpoints]);
+    const { table, consumers, services } = this.#scene.daemon;
+    const told = services.sources.flatMap(({ watch }) => [watch, watch.endpoints]);
     const now = [table, consumers.revision, ...told];
     if (now.length === this.#seen.length && now.every((each, index) => each === this.#seen[index])) {
       return undefined;
     }
-    const violation = checkTableIsFresh(this.#daemon, { ...this.#options, atMs });
+    const violation = checkTableIsFresh(this.#scene.daemon, { ...this.#options, atMs });
     if (violation === undefined) this.#seen = now;
     return violation;
   }
@@ -108,9 +140,7 @@ export function checkTableIsTrue(
     for (const descriptor of resident.wants.slice(0, options.maxBindings)) {
       const id = bindingId(resident.address, descriptor.protocol, descriptor.port);
       if (expected.has(id)) continue;
-      const endpoints = truth
-        .endpointsOf(descriptor.service)
-        .filter((endpoint) => isEligible({ ...endpoint, weight: 1 }, descriptor));
+      const endpoints = truth.servingOf(descriptor);
       const owner = `${resident.container} ${resident.startedAt} ${resident.endpointId}`;
       expected.set(id, `${owner} ${formatDescriptor(descriptor)} → ${endpointsInWords(endpoints)}`);
     }

@@ -1,3 +1,4 @@
+import { RULES_BACK_MS } from './captured.ts';
 import { seconds } from '../trace.ts';
 import type { Call } from '../call.ts';
 import type { Truth } from '../truth.ts';
@@ -23,6 +24,10 @@ export function checkUnboundRefused(call: Call, truth: Truth): Violation | undef
   const tookMs = call.endedAtMs - call.atMs;
   const inTime = call.outcome.kind === 'refused' && tookMs <= REFUSAL_LIMIT_MS;
   if (inTime || call.outcome.kind === 'given up') return undefined;
+  // Where embassy's rules are not in force it does not see the connection, and a firewall may swallow it.
+  if (call.outcome.kind !== 'reached' && truth.hadKernelTrouble(call.atMs - RULES_BACK_MS, call.endedAtMs)) {
+    return undefined;
+  }
   return {
     checker: UNBOUND_REFUSED,
     atMs: call.atMs,

@@ -79,7 +79,6 @@ export class ConsulCatalog {
     const key = `${instance.node}/${instance.id}`;
     const instances = this.#services.get(service) ?? new Map<string, SimInstance>();
     const before = instances.get(key);
-    if (before !== undefined && JSON.stringify(before) === JSON.stringify(instance)) return;
     this.#expiries.get(key)?.();
     this.#expiries.delete(key);
     if (options.ttlMs !== undefined) {
@@ -88,6 +87,8 @@ export class ConsulCatalog {
       });
       this.#expiries.set(key, cancel);
     }
+    // The same again moves no index; only its lease begins anew.
+    if (before !== undefined && JSON.stringify(before) === JSON.stringify(instance)) return;
     instances.set(key, instance);
     this.#services.set(service, instances);
     this.#touch(service, { checks: instance.check !== undefined || before?.check !== undefined });
@@ -120,6 +121,15 @@ export class ConsulCatalog {
     for (const cancel of this.#expiries.values()) cancel();
     this.#expiries.clear();
     this.#services.clear();
+    this.#indexes.clear();
+    this.#index = 5;
+    this.#servicesIndex = 5;
+    this.#checksIndex = 5;
+    this.cutAll();
+  }
+
+  /** Begins its indexes anew, as servers restored from a snapshot; what is registered stays [P11]. */
+  rewind(): void {
     this.#indexes.clear();
     this.#index = 5;
     this.#servicesIndex = 5;

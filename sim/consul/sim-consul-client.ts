@@ -14,6 +14,9 @@ import type { ConsulCatalog } from './consul-catalog.ts';
 /** The way to the server and back, in milliseconds. */
 const LATENCY_MS = 1;
 
+/** How many questions are remembered; the oldest are forgotten first. */
+const ASKED_MAX = 10_000;
+
 /** Consul adds up to a sixteenth to the wait; here always all of it. */
 const WAIT_JITTER = 1 / 16;
 
@@ -50,6 +53,7 @@ export class SimConsulClient implements ConsulClient {
     options: { readonly server: number; readonly signal: AbortSignal },
   ): Promise<ConsulAnswer> {
     this.#asked.push(request);
+    if (this.#asked.length > ASKED_MAX) this.#asked.shift();
     const { server, signal } = options;
     const catalog = this.#catalogs[server];
     if (catalog === undefined) throw new Error(`there is no server ${server}`);

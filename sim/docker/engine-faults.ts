@@ -4,6 +4,10 @@ export interface EngineFaults {
   answers: 'well' | 'refused' | 'nothing' | 'garbage' | 'error';
   /** The share of events that are lost, 0–1. */
   eventLoss: number;
+  /** The share of events that are told twice, 0–1. */
+  eventRepeat: number;
+  /** The most that an event comes later than the others: they overtake one another. */
+  eventJitterMs: number;
   /** How long events travel. */
   eventDelayMs: number;
   /** How long after the answer a subscription takes effect; what happens in between is not announced. */
@@ -17,6 +21,8 @@ export interface EngineFaults {
 export const NO_FAULTS: Readonly<EngineFaults> = {
   answers: 'well',
   eventLoss: 0,
+  eventRepeat: 0,
+  eventJitterMs: 0,
   eventDelayMs: 0,
   subscribeDelayMs: 0,
   listDelayMs: 0,

@@ -244,7 +244,7 @@ export class SimEngine {
   }
 
   #emit(type: string, action: string, id: string, attributes: Readonly<Record<string, string>>): void {
-    const { eventLoss, eventDelayMs } = this.faults;
+    const { eventLoss, eventRepeat } = this.faults;
     const wallMs = this.#clock.wallMs();
     const event = {
       Type: type,
@@ -255,10 +255,17 @@ export class SimEngine {
       timeNano: wallMs * 1_000_000,
     };
     if (eventLoss > 0 && this.#random.next() < eventLoss) return;
+    this.#tell(event);
+    if (eventRepeat > 0 && this.#random.next() < eventRepeat) this.#tell(event);
+  }
+
+  #tell(event: unknown): void {
+    const { eventDelayMs, eventJitterMs } = this.faults;
     for (const channel of this.#channels) {
-      if (eventDelayMs === 0) channel.send(event);
+      const jitterMs = eventJitterMs === 0 ? 0 : Math.floor(this.#random.next() * eventJitterMs);
+      if (eventDelayMs + jitterMs === 0) channel.send(event);
       else {
-        this.#clock.schedule(eventDelayMs, () => {
+        this.#clock.schedule(eventDelayMs + jitterMs, () => {
           channel.send(event);
         });
       }

@@ -9,6 +9,12 @@ export type EtcdHealth = 'up' | 'down' | 'silent' | 'no-quorum' | 'forbidden';
 /** After how long a member without a leader ends the watches that asked for it: three elections. */
 const NO_LEADER_MS = 3_000;
 
+/**
+ * The history that is kept, in revisions; beyond it the older half is compacted, as operators let etcd do
+ * (`--auto-compaction-mode=revision`).
+ */
+const HISTORY_MAX = 10_000;
+
 /** One event at its place in history. */
 export interface EtcdRecord {
   readonly revision: number;
@@ -33,6 +39,8 @@ export class EtcdStore {
   /** The state just before the first revision that is kept. */
   #base: ReadonlyMap<string, string> = new Map();
   #history: EtcdRecord[] = [];
+  /** The newest state: what `stateAt` would compute of the present revision. */
+  #present = new Map<string, string>();
   #revision = 1;
   #compacted = 0;
   #health: EtcdHealth = 'up';
@@ -77,14 +85,12 @@ export class EtcdStore {
   delete(key: string): void {
     this.#leases.get(key)?.();
     this.#leases.delete(key);
-    if (this.stateAt(this.#revision).has(key)) this.#record({ kind: 'delete', key });
+    if (this.#present.has(key)) this.#record({ kind: 'delete', key });
   }
 
   /** Forgets the history before the present revision. */
   compact(): void {
-    this.#base = this.stateAt(this.#revision - 1);
-    this.#history = this.#history.filter(({ revision }) => revision >= this.#revision);
-    this.#compacted = this.#revision;
+    this.#compactTo(this.#revision);
     this.#markAll();
   }
 
@@ -93,9 +99,22 @@ export class EtcdStore {
     for (const cancel of this.#leases.values()) cancel();
     this.#leases.clear();
     this.#base = new Map();
+    this.#present = new Map();
     this.#history = [];
     this.#revision = 1;
     this.#compacted = 0;
+    this.cutWatches();
+  }
+
+  /** Is replaced by its own backup: all keys are there, and revisions begin anew. Leases go on. */
+  rebase(): void {
+    const present = [...this.#present];
+    this.#base = new Map();
+    this.#present = new Map();
+    this.#history = [];
+    this.#revision = 1;
+    this.#compacted = 0;
+    for (const [key, value] of present) this.#record({ kind: 'put', key, value });
     this.cutWatches();
   }
 
@@ -109,6 +128,7 @@ export class EtcdStore {
   putUnseen(key: string, value: string): void {
     this.#revision += 1;
     this.#base = new Map(this.#base).set(key, value);
+    this.#present.set(key, value);
   }
 
   /** Changes how the store answers. `down` breaks the streams at once, `no-quorum` after three elections. */
@@ -138,7 +158,7 @@ export class EtcdStore {
 
   /** @returns The newest keys and values with a prefix, in the order of the keys. */
   list(prefix: string, revision = this.#revision): readonly EtcdKeyValue[] {
-    return [...this.stateAt(revision)]
+    return [...(revision >= this.#revision ? this.#present : this.stateAt(revision))]
       .filter(([key]) => key.startsWith(prefix))
       .map(([key, value]) => ({ key, value }))
       .sort((a, b) => (a.key < b.key ? -1 : 1));
@@ -146,7 +166,9 @@ export class EtcdStore {
 
   /** @returns The history from a revision on. */
   since(revision: number): readonly EtcdRecord[] {
-    return this.#history.filter((record) => record.revision >= revision);
+    if (revision > this.#revision) return [];
+    const before = this.#history.findLastIndex((record) => record.revision < revision);
+    return this.#history.slice(before + 1);
   }
 
   /** Opens a stream; the answer closes it. */
@@ -160,7 +182,16 @@ export class EtcdStore {
   #record(event: EtcdEvent): void {
     this.#revision += 1;
     this.#history.push({ revision: this.#revision, event });
+    if (event.kind === 'put') this.#present.set(event.key, event.value);
+    else this.#present.delete(event.key);
+    if (this.#history.length > HISTORY_MAX) this.#compactTo(this.#revision - HISTORY_MAX / 2);
     this.#markAll();
+  }
+
+  #compactTo(revision: number): void {
+    this.#base = this.stateAt(revision - 1);
+    this.#history = this.#history.filter((record) => record.revision >= revision);
+    this.#compacted = revision;
   }
 
   #markAll(): void {

@@ -117,6 +117,7 @@ export class SimEtcdStream implements EtcdStream {
 
   *#news(watchId: string, watch: Watch): Generator<EtcdResponse, void, undefined> {
     const store = this.#store;
+    if (watch.position > store.revision) return;
     if (watch.position < store.compacted) {
       this.#watches.delete(watchId);
       const gone = `the history before revision ${store.compacted} is compacted`;

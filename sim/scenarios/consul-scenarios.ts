@@ -1,7 +1,6 @@
-import { ConsulDiscovery } from '../../src/adapters/consul/consul-discovery.ts';
 import { ConsulCatalog } from '../consul/consul-catalog.ts';
 import { SimConsulClient } from '../consul/sim-consul-client.ts';
-import { adapterSources } from '../sources.ts';
+import { adapterSources, consulDiscovery } from '../sources.ts';
 import type { ServiceName } from '../../src/domain/service-name.ts';
 import type { Endpoint } from '../../src/domain/endpoint.ts';
 import type { ConsulHealth } from '../consul/consul-catalog.ts';
@@ -138,12 +137,16 @@ function scenario(
 
 /** Docker as ever, and Consul in the place of etcd. */
 function consulSources(parts: SourceDependencies, { catalog, client }: Consul): Sources {
-  const { clock, engine, random } = parts;
-  const discovery = new ConsulDiscovery({ client, clock, random: random.fork('consul') }, { name: 'consul' });
+  const { clock, engine } = parts;
+  const docker = adapterSources(parts);
   return {
-    ...adapterSources(parts),
-    discovery,
+    ...docker,
     store: undefined,
+    connect: ({ random, log }) => {
+      const { provider } = docker.connect({ random, log });
+      const discovery = consulDiscovery({ clock, random, catalog }, 'etcd', client);
+      return { provider, discoveries: new Map([['etcd', discovery]]) };
+    },
     register: (service, endpoint) => {
       register(catalog, service, endpoint);
     },
@@ -174,7 +177,7 @@ async function servedFor(stage: Stage, id: string, ms: number): Promise<void> {
 }
 
 function begin(stage: Stage, catalog: ConsulCatalog, health: ConsulHealth): void {
-  stage.world.truth.outageBegan('discovery');
+  stage.world.truth.outageBegan('etcd');
   catalog.setHealth(health);
   // A blocking query that is under way is answered late; a cut one is asked again at once.
   if (health !== 'silent') catalog.cutAll();
@@ -182,5 +185,5 @@ function begin(stage: Stage, catalog: ConsulCatalog, health: ConsulHealth): void
 
 function end(stage: Stage, catalog: ConsulCatalog): void {
   catalog.setHealth('up');
-  stage.world.truth.outageEnded('discovery');
+  stage.world.truth.outageEnded('etcd');
 }

@@ -123,7 +123,7 @@ export const DISCOVERY_SCENARIOS: readonly Scenario[] = [
 ];
 
 function begin(stage: Stage, health: EtcdHealth): void {
-  stage.world.truth.outageBegan('discovery');
+  stage.world.truth.outageBegan('etcd');
   stage.world.sources.store?.setHealth(health);
   // A watch that is open outlives the right to open one.
   if (health === 'forbidden') stage.world.sources.store?.cutWatches();
@@ -131,5 +131,5 @@ function begin(stage: Stage, health: EtcdHealth): void {
 
 function end(stage: Stage): void {
   stage.world.sources.store?.setHealth('up');
-  stage.world.truth.outageEnded('discovery');
+  stage.world.truth.outageEnded('etcd');
 }

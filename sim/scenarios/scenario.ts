@@ -12,6 +12,8 @@ export interface Scenario {
   readonly bounds?: Partial<Bounds>;
   /** Docker and etcd where absent. */
   readonly sources?: WorldOptions['sources'];
+  /** Whether the operator gave a state directory. */
+  readonly hasStateDir?: boolean;
   /** Whether the scenario itself starts embassy; else it runs before anything happens. */
   readonly startsLate?: boolean;
   readonly play: (stage: Stage) => Promise<void>;

@@ -2,6 +2,7 @@ import { ADDRESS_REUSE } from './address-reuse.ts';
 import { CONSUL_SCENARIOS } from './consul-scenarios.ts';
 import { DISCOVERY_SCENARIOS } from './discovery-scenarios.ts';
 import { DOCKER_SCENARIOS } from './docker-scenarios.ts';
+import { HOST_SCENARIOS } from './host-scenarios.ts';
 import { Stage } from './stage.ts';
 import { TRAFFIC_SCENARIOS } from './traffic-scenarios.ts';
 import type { Violation } from '../checkers/violation.ts';
@@ -15,6 +16,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...CONSUL_SCENARIOS,
   ...DISCOVERY_SCENARIOS,
   ...DOCKER_SCENARIOS,
+  ...HOST_SCENARIOS,
   ...TRAFFIC_SCENARIOS,
 ].sort((a, b) => (a.id === b.id ? 0 : a.id < b.id ? -1 : 1));
 
@@ -29,8 +31,8 @@ export async function playScenario(
   dependencies: { readonly settle: Settle; readonly sink: TraceSink },
   scenario: Scenario,
 ): Promise<readonly Violation[]> {
-  const { id, title, bounds = {}, sources = 'adapters', startsLate = false } = scenario;
-  const stage = new Stage(dependencies, { name: `${id} ${title}`, bounds, sources });
+  const { id, title, bounds = {}, sources = 'adapters', startsLate = false, hasStateDir = false } = scenario;
+  const stage = new Stage(dependencies, { name: `${id} ${title}`, bounds, sources, hasStateDir });
   if (!startsLate) await stage.world.start();
   await scenario.play(stage);
   await stage.close();

@@ -55,6 +55,7 @@ export class Stage {
       readonly name: string;
       readonly bounds: Partial<Bounds>;
       readonly sources: WorldOptions['sources'];
+      readonly hasStateDir: boolean;
     },
   ) {
     this.clock = new SimClock(dependencies.settle);
@@ -62,7 +63,8 @@ export class Stage {
     const trace = new Trace({ clock: this.clock }, dependencies.sink);
     const bounds = { provider: BOUND_MS, discovery: BOUND_MS, ...options.bounds };
     const random = new SeededRandom(1);
-    this.world = new World({ clock: this.clock, random, trace }, { sources: options.sources, bounds });
+    const { sources, hasStateDir } = options;
+    this.world = new World({ clock: this.clock, random, trace }, { sources, bounds, hasStateDir });
     this.#judge = new Judge(this.world);
   }
 

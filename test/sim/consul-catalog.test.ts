@@ -81,4 +81,23 @@ describe('ConsulCatalog', () => {
     assert.ok(catalog.indexOf('instances', 'web') < before);
     assert.deepEqual(catalog.instances('web'), []);
   });
+
+  it('begins its indexes anew when its servers are restored, with all that is registered', () => {
+    const { catalog } = world();
+    catalog.register('web', A);
+    const before = catalog.indexOf('instances', 'web');
+    catalog.rewind();
+    assert.ok(catalog.indexOf('instances', 'web') < before);
+    assert.equal(catalog.instances('web').length, 1);
+  });
+
+  it('gives the same registration a new lease, without a new index', async () => {
+    const { catalog, clock } = world();
+    catalog.register('web', A);
+    const { index } = catalog;
+    catalog.register('web', A, { ttlMs: 1_000 });
+    assert.equal(catalog.index, index);
+    await clock.advance(1_000);
+    assert.deepEqual(catalog.instances('web'), []);
+  });
 });

@@ -45,6 +45,31 @@ describe('SimEngine', () => {
     assert.ok(first.length > 40 && first.length < 110, `${first.length} of 150 events`);
   });
 
+  it('tells the events of the chosen share twice', async () => {
+    const { engine } = new DockerWorld();
+    const channel = engine.open();
+    engine.faults.eventRepeat = 1;
+    engine.run({ name: 'a' });
+    channel.end('closed');
+    const actions: string[] = [];
+    for await (const event of channel) actions.push(actionOf(event));
+    assert.deepEqual(actions, ['create', 'create', 'connect', 'connect', 'start', 'start']);
+  });
+
+  it('lets late events overtake one another, and loses none', async () => {
+    const { clock, engine } = new DockerWorld();
+    const channel = engine.open();
+    engine.faults.eventJitterMs = 1_000;
+    for (let count = 0; count < 5; count += 1) engine.run({ name: `c${count}` });
+    await clock.advance(1_000);
+    channel.end('closed');
+    const actions: string[] = [];
+    for await (const event of channel) actions.push(actionOf(event));
+    const inOrder = Array.from({ length: 5 }, () => ['create', 'connect', 'start']).flat();
+    assert.notDeepEqual(actions, inOrder);
+    assert.deepEqual([...actions].sort(), [...inOrder].sort());
+  });
+
   it('shows in a slow list what was there when it was asked', async () => {
     const world = new DockerWorld();
     world.engine.faults.listDelayMs = 100;

@@ -45,4 +45,28 @@ describe('EtcdStore', () => {
     assert.deepEqual(store.since(5)[0]?.event, { kind: 'delete', key: '/a' });
     assert.equal(clock.pendingTimers, 0);
   });
+
+  it('has every key and no history after it was replaced by its backup, and its streams are broken', () => {
+    const store = new EtcdStore({ clock: new SimClock(settle) });
+    for (const value of ['1', '2', '3']) store.put('/a', value);
+    store.put('/b', '1');
+    const before = store.revision;
+    let cuts = 0;
+    store.follow({ mark: () => undefined, cut: () => void (cuts += 1) });
+    store.rebase();
+    assert(store.revision < before);
+    assert.deepEqual(store.list('/'), [
+      { key: '/a', value: '3' },
+      { key: '/b', value: '1' },
+    ]);
+    assert.equal(cuts, 1);
+  });
+
+  it('keeps a bounded history, the newest', () => {
+    const store = new EtcdStore({ clock: new SimClock(settle) });
+    for (let count = 0; count <= 10_000; count += 1) store.put('/a', String(count));
+    assert.equal(store.compacted, store.revision - 5_000);
+    assert.equal(store.since(0).length, 5_001);
+    assert.deepEqual(store.list('/', store.compacted), [{ key: '/a', value: '5000' }]);
+  });
 });

@@ -56,6 +56,20 @@ describe('npm run sim', function () {
         'It must be a number above 0, at most 1440.\n',
     },
     {
+      name: 'a rate without a unit',
+      args: ['--churn', '5'],
+      message:
+        "error: option '--churn <rate>' argument '5' is invalid. " +
+        'It must be a rate such as 5/s or 30/min, above 0 and at most 1000/s.\n',
+    },
+    {
+      name: 'no services',
+      args: ['--services', '0'],
+      message:
+        "error: option '--services <count>' argument '0' is invalid. " +
+        'It must be a whole number from 1 to 10000.\n',
+    },
+    {
       name: 'an unknown option',
       args: ['--sead', '1'],
       message: "error: unknown option '--sead'\n(Did you mean --seed?)\n",
@@ -67,6 +81,26 @@ describe('npm run sim', function () {
       assert.deepEqual([status, stderr, stdout], [2, message, '']);
     });
   }
+
+  it('makes the world as big and as fast as it is told, and says how fast that was', () => {
+    const load = [
+      '--services',
+      '30',
+      '--containers',
+      '20',
+      '--churn',
+      '120/min',
+      '--calls',
+      '40/s',
+      '--bytes',
+      '0',
+    ];
+    const { status, stdout } = sim('--seed', '2', '--minutes', '0.2', ...load);
+    assert.equal(status, 0, stdout);
+    assert.match(stdout, /^took [\d.]+ s, \d+ × real time$/m);
+    const calls = Number(/^ +(\d+) {2}calls$/m.exec(stdout)?.[1]);
+    assert(calls > 400, `${calls} calls`);
+  });
 
   it('plays the scenarios of a pain, and names those there are for another', () => {
     const { status, stdout } = sim('--scenario', 'p04');

@@ -191,6 +191,97 @@ describe('SimNetwork', () => {
     assert.deepEqual(dialled.peer, at('172.17.0.1:6379'));
   });
 
+  it('sends a request again that a rule drops, and goes where the rules lead by then', async () => {
+    const { clock, network, consumer, server } = bench({});
+    let drops = 3;
+    network.lead(VIRTUAL_IP, () => {
+      drops -= 1;
+      return drops < 0 ? { kind: 'to', at: at('10.0.0.1:9999') } : { kind: 'lost' };
+    });
+    await server.listen(at('10.0.0.1:9999'), () => undefined);
+    let connectedAtMs: number | undefined;
+    void consumer.dial(at('172.17.0.1:80'), { timeoutMs: 20_000, signal }).then(() => {
+      connectedAtMs = clock.monotonicMs();
+    });
+    await clock.advance(20_000);
+    assert.equal(connectedAtMs, 7_000, 'after 1, 2 and 4 s');
+    assert.equal(clock.pendingTimers, 0);
+  });
+
+  it('refuses what a rule rejects', async () => {
+    const { network, consumer } = bench({});
+    network.lead(VIRTUAL_IP, () => ({ kind: 'rejected' }));
+    await assert.rejects(consumer.dial(at('172.17.0.1:80'), { timeoutMs: 100, signal }), { code: 'refused' });
+  });
+
+  for (const [way, isHeard] of [
+    ['in', false],
+    ['out', true],
+  ] as const) {
+    it(`lets ${isHeard ? 'requests' : 'nothing'} through where only the way ${way} is cut`, async () => {
+      const { clock, network, consumer, server } = bench({ latency: () => 10 });
+      let accepted = 0;
+      await server.listen(at('10.0.0.1:80'), () => {
+        accepted += 1;
+      });
+      network.partition(SERVER, way);
+      const failing = assert.rejects(consumer.dial(at('10.0.0.1:80'), { timeoutMs: 500, signal }), {
+        code: 'timeout',
+      });
+      await clock.advance(500);
+      await failing;
+      assert.equal(accepted, isHeard ? 1 : 0);
+      network.repair(SERVER);
+      await clock.advance(100);
+      assert.equal(network.openConnections, 0, 'an answer that comes too late is reset');
+    });
+  }
+
+  it('keeps the order of what is sent while the way gets shorter', async () => {
+    const { clock, network, dialled, accepted } = await connected({ latency: () => 5 });
+    network.delay(SERVER, 1_000);
+    await dialled.write(Buffer.from('one '));
+    network.delay(SERVER, 0);
+    await dialled.write(Buffer.from('two'));
+    dialled.shutdownWrite();
+    let arrivedAtMs: number | undefined;
+    const beganAtMs = clock.monotonicMs();
+    const got = readAll(accepted).then((text) => {
+      arrivedAtMs = clock.monotonicMs();
+      return text;
+    });
+    await clock.advance(2_000);
+    assert.equal(await got, 'one two');
+    assert.equal((arrivedAtMs ?? 0) - beganAtMs, 1_005);
+  });
+
+  it('breaks both sides of the connections of an address at once', async () => {
+    const { network, dialled, accepted } = await connected({ latency: () => 5 });
+    network.breakConnections(SERVER);
+    for (const side of [dialled, accepted]) await assert.rejects(side.read(), { code: 'ECONNRESET' });
+    assert.equal(network.openConnections, 0);
+  });
+
+  it('resets the connections of a killed process, whose host stays', async () => {
+    const { clock, consumer, server, dialled } = await connected({});
+    await server.listen(at('10.0.0.1:80'), () => undefined);
+    server.killSockets();
+    await assert.rejects(dialled.read(), { code: 'ECONNRESET' });
+    const dialling = consumer.dial(at('10.0.0.1:80'), { timeoutMs: 100, signal });
+    await assert.rejects(dialling, { code: 'refused' });
+    assert.equal(clock.pendingTimers, 0);
+  });
+
+  it('[P22] lets nothing that is sent to a host without a word come back', async () => {
+    const { clock, network, server, dialled } = await connected({ latency: () => 5 });
+    server.leave('vanish');
+    await dialled.write(Buffer.from('anybody there?'));
+    await clock.advance(29_000);
+    assert.equal(network.openConnections, 1);
+    await clock.advance(1_000);
+    assert.equal(network.openConnections, 0);
+  });
+
   it('resets the connections of a host that leaves, and frees its address', async () => {
     const { network, server, dialled } = await connected({});
     server.leave('reset');

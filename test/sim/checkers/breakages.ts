@@ -1,6 +1,7 @@
 import { ADDRESS_HANDOVER } from '../../../sim/checkers/address-handover.ts';
 import { BOUNDS_HOLD } from '../../../sim/checkers/bounds-hold.ts';
 import { BYTES_ARRIVE } from '../../../sim/checkers/bytes-arrive.ts';
+import { CAPTURED } from '../../../sim/checkers/captured.ts';
 import { DIALS_END } from '../../../sim/checkers/dials-end.ts';
 import { EJECTION_LEAVES_SOME } from '../../../sim/checkers/ejection-leaves-some.ts';
 import { ENDPOINT_OF_SERVICE } from '../../../sim/checkers/endpoint-of-service.ts';
@@ -15,6 +16,7 @@ import { endpointKey } from '../../../src/domain/endpoint.ts';
 import { RoutingTable } from '../../../src/domain/routing-table.ts';
 import { at } from '../../support/addresses.ts';
 import { binding, poolOf } from '../../support/bindings.ts';
+import type { IptablesClient } from '../../../src/adapters/iptables/iptables-client.ts';
 import type { Breakage } from '../../../sim/embassy.ts';
 import type { KnownPool } from '../../../sim/observer.ts';
 import type { RunOptions } from '../../../sim/run.ts';
@@ -57,6 +59,8 @@ export const BROKEN: readonly BrokenVariant[] = [
     name: 'a dialer that goes astray now and then',
     checkers: [ENDPOINT_OF_SERVICE],
     breakage: { dialer: astray },
+    // Where no endpoint it goes astray to was once one of the address's.
+    options: { seed: 3 },
   },
   {
     name: '[C10] a provider whose news come a second late',
@@ -100,7 +104,7 @@ export const BROKEN: readonly BrokenVariant[] = [
     name: '[P14] a discovery that takes silence for emptiness',
     checkers: [OUTAGE_SERVES],
     breakage: { discovery: forgetful },
-    options: { seed: 42, minutes: 1, sources: 'adapters' },
+    options: { seed: 45, minutes: 1, sources: 'adapters' },
   },
   {
     name: '[P35] an ejection that spares nobody',
@@ -117,6 +121,11 @@ export const BROKEN: readonly BrokenVariant[] = [
     checkers: [BOUNDS_HOLD],
     breakage: { limits: () => LIMITS_DEFAULT },
     options: { limits: { maxConnections: 2 } },
+  },
+  {
+    name: '[P28] rules that are written twice',
+    checkers: [CAPTURED],
+    breakage: { iptables: doubling },
   },
   {
     name: '[D03] a discovery whose watches never end',
@@ -265,6 +274,20 @@ function leakyConnection(connection: Connection): Connection {
     },
     close: () => {
       connection.close();
+    },
+  };
+}
+
+/** A client that writes the jump to our chain a second time, behind the back of whoever counts. */
+function doubling(client: IptablesClient): IptablesClient {
+  return {
+    save: async (place, options) => client.save(place, options),
+    version: async (program, options) => client.version(program, options),
+    restore: async (place, text, options) => {
+      await client.restore(place, text, options);
+      if (!text.includes('-I PREROUTING') && !text.includes('-A PREROUTING')) return;
+      const again = '*nat\n-A PREROUTING -d 172.17.0.1/32 -p tcp -j EMBASSY\nCOMMIT\n';
+      await client.restore(place, again, options);
     },
   };
 }

@@ -12,7 +12,7 @@ describe('checkTableIsFresh', () => {
   const knowledge = (table: RoutingTable): Knowledge => ({
     table,
     consumers: { consumers: [told] },
-    services: { watches: [known] },
+    services: { sources: [{ discovery: 'memory', watch: known }] },
   });
   const tables: readonly {
     readonly name: string;

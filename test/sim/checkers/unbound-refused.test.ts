@@ -41,6 +41,24 @@ describe('checkUnboundRefused', () => {
     });
   }
 
+  it('excuses silence while the rules are not in force, and five seconds more, but no answer', async () => {
+    const clock = new SimClock(settle);
+    const truth = new Truth({ clock }, { provider: 1_000, discovery: 1_000 });
+    await clock.advance(2_000);
+    truth.kernelTroubleBegan('a wipe');
+    truth.kernelTroubleEnded('a wipe');
+    const silent = (atMs: number): Call => ({
+      ...CALL,
+      atMs,
+      endedAtMs: atMs + 20_000,
+      outcome: { kind: 'silent' },
+    });
+    assert.equal(checkUnboundRefused(silent(7_000), truth), undefined);
+    assert.notEqual(checkUnboundRefused(silent(7_001), truth), undefined);
+    const outcome = { kind: 'reached', endpoint: 'x', reachedAtMs: 2_000, isWhole: true } as const;
+    assert.notEqual(checkUnboundRefused({ ...CALL, atMs: 2_000, outcome }, truth), undefined);
+  });
+
   it('[C10] excuses the binding of an earlier holder within the bound, and no longer', async () => {
     const clock = new SimClock(settle);
     const truth = new Truth({ clock }, { provider: 1_000, discovery: 1_000 });
