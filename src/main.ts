@@ -22,6 +22,7 @@ import { NodeResolver } from './adapters/node/node-resolver.ts';
 import { NodeRandom } from './adapters/node/node-random.ts';
 import { SOCKET_TUNING_DEFAULT } from './adapters/node/socket-options.ts';
 import { stopSignals } from './adapters/node/stop-signals.ts';
+import { findSupervisor } from './adapters/node/supervisor.ts';
 import { formatCheck } from './cli/format-check.ts';
 import { program } from './cli/program.ts';
 import { formatSocketAddress } from './domain/address.ts';
@@ -195,6 +196,9 @@ async function run(options: Options, written: Log): Promise<number> {
     readsNeedToken: () => view.hasHostConsumers,
     resources,
   });
+  const supervisor = resources.use(findSupervisor({ clock }, process.env));
+  stop.addEventListener('abort', supervisor.stopping);
+  supervisor.ready();
   await daemon.run({ stop, abort });
   log.info(`embassy stopped; ${metrics.summary()}`);
   return 0;

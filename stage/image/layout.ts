@@ -15,6 +15,7 @@ const PARTS = [
   'stage/embassy.cjs',
   'stage/require-node.cjs',
   'stage/entrypoint.sh',
+  'stage/healthcheck.sh',
 ];
 
 /** A list of some hundred paths. */
@@ -28,15 +29,30 @@ const OUTPUT_BYTES_MAX = 4 * 1024 * 1024;
  * @throws {Error} There is no build, or the packages are not installed; the message says what to run.
  */
 export async function layOutImage(directory: string): Promise<void> {
+  await layOutProgram(path.join(directory, 'embassy'), path.join(directory, 'node'));
+  await cp(path.join(ROOT, 'stage/Dockerfile'), path.join(directory, 'Dockerfile'));
+}
+
+/**
+ * Lays out the built program with the packages it needs at run time, and the Node that runs it.
+ *
+ * @param into - A folder that is not there yet.
+ * @param node - Where the program of Node goes.
+ * @throws {Error} As {@link layOutImage}.
+ */
+export async function layOutProgram(into: string, node: string): Promise<void> {
   await requirePath('dist/main.js', 'npm run build');
   await requirePath('node_modules/node/bin/node', 'npm ci');
-  const into = path.join(directory, 'embassy');
-  await mkdir(into);
+  await mkdir(into, { recursive: true });
   for (const part of [...PARTS, ...(await productionPackages())]) {
-    await cp(path.join(ROOT, part), path.join(into, part), { recursive: true });
+    await cp(path.join(ROOT, part), path.join(into, part), { recursive: true, filter: isNeeded });
   }
-  await cp(path.join(ROOT, 'node_modules/node/bin/node'), path.join(directory, 'node'));
-  await cp(path.join(ROOT, 'stage/Dockerfile'), path.join(directory, 'Dockerfile'));
+  await cp(path.join(ROOT, 'node_modules/node/bin/node'), node);
+}
+
+/** Sources, types and maps of packages are for people who work on them. */
+function isNeeded(file: string): boolean {
+  return !/\.(?:map|d\.[cm]?ts|md|markdown)$/.test(file) || /licen[cs]e/i.test(path.basename(file));
 }
 
 /** The folders of the packages that run time needs, relative to the root; one within another is left out. */

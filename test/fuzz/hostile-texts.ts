@@ -66,7 +66,8 @@ export function changedJson(seeds: readonly string[]): fc.Arbitrary<string> {
     .tuple(fc.constantFrom(...values), fc.array(change, { minLength: 1, maxLength: 4 }))
     .map(([value, changes]) => {
       const whole = { value: structuredClone(value) };
-      for (const each of changes) changeWithin(whole, each);
+      // Each value is put in as a copy: a later change may reach into it.
+      for (const each of changes) changeWithin(whole, { ...each, value: structuredClone(each.value) });
       // A setter would swallow this name, so it is written into the text.
       return JSON.stringify(whole.value ?? null).replaceAll('"@proto"', '"__proto__"');
     });
