@@ -37,6 +37,7 @@ import { createDiscoveries, createMemory, discoveryChoices } from './wiring/crea
 import { createProvider } from './wiring/create-provider.ts';
 import { createKernelProxier, removeKernelTable } from './wiring/create-kernel-proxier.ts';
 import { followFlowTable } from './wiring/follow-flow-table.ts';
+import { openAccessLog } from './wiring/open-access-log.ts';
 import { serveAdmin } from './wiring/serve-admin.ts';
 import { failureInWords } from './wiring/failure-in-words.ts';
 import { askDaemon } from './wiring/ask-daemon.ts';
@@ -149,9 +150,10 @@ async function run(options: Options, written: Log): Promise<number> {
   const relay = createFastRelay({ clock, fallback: createRelay({ clock }) });
   const { maxConnections, warning } = connectionBudget(options.maxConnections, openFileLimit());
   if (warning !== undefined) log[2 * maxConnections < options.maxConnections ? 'warn' : 'info'](warning);
+  const accessLog = openAccessLog({ log, metrics }, options.accessLog, resources);
   const proxier = resources.use(
     new UserspaceProxier(
-      { clock, log, metrics, listener, isLocal: isLocalAddress, dialer, relay },
+      { clock, log, metrics, listener, isLocal: isLocalAddress, dialer, relay, accessLog },
       { ...options, maxConnections, listen },
     ),
   );

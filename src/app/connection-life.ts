@@ -6,7 +6,7 @@ import type { Route } from '../domain/route.ts';
 import type { RoutingTable } from '../domain/routing-table.ts';
 import type { AcceptedConnection } from '../ports/connection.ts';
 import type { RefusalReason } from '../ports/metrics.ts';
-import type { Relay } from '../ports/relay.ts';
+import type { Relay, RelayOutcome } from '../ports/relay.ts';
 import type { BindingLimit } from './binding-limit.ts';
 import type { DialDependencies, Dialled, KnownPool } from './dial-endpoint.ts';
 import type { Attempt, DecisionRing } from './decision-ring.ts';
@@ -54,6 +54,7 @@ export class ConnectionLife {
   /** `relaying`: from here on the relay alone knows when the connection has ended. */
   #stage: LifeStage = 'waiting';
   #attempts: readonly Attempt[] = [];
+  #outcome: RelayOutcome | undefined;
 
   constructor(
     dependencies: LifeDependencies,
@@ -79,6 +80,16 @@ export class ConnectionLife {
   /** The route it was found; undefined before lookup and when unbound. */
   get route(): Route | undefined {
     return this.#route;
+  }
+
+  /** The dials so far, in order. */
+  get attempts(): readonly Attempt[] {
+    return this.#attempts;
+  }
+
+  /** How its relay ended; undefined before that, and where it was not relayed. */
+  get outcome(): RelayOutcome | undefined {
+    return this.#outcome;
   }
 
   /** Ends it at once: both sides are reset. */
@@ -156,6 +167,7 @@ export class ConnectionLife {
     });
     try {
       const ended = await relay(this.downstream, connection, { halfCloseTimeoutMs, signal });
+      this.#outcome = ended;
       const durationMs = this.#dependencies.clock.monotonicMs() - this.startedAtMs;
       metrics.connectionEnded(ended.end, ended, { service: pool.key.service, durationMs });
     } finally {

@@ -1,4 +1,5 @@
 import { RoutingTable } from '../domain/routing-table.ts';
+import { accessRecord } from './access-record.ts';
 import { BindingLimit } from './binding-limit.ts';
 import { ConnectionLife } from './connection-life.ts';
 import { ConnectionLimit } from './connection-limit.ts';
@@ -10,6 +11,7 @@ import { RefusalLog } from './refusal-log.ts';
 import type { SocketAddress } from '../domain/address.ts';
 import type { BindingId } from '../domain/binding.ts';
 import type { PoolId } from '../domain/pool-key.ts';
+import type { AccessLog } from '../ports/access-log.ts';
 import type { AcceptedConnection } from '../ports/connection.ts';
 import type { Listener } from '../ports/listener.ts';
 import type { RefusalReason } from '../ports/metrics.ts';
@@ -24,6 +26,8 @@ export interface UserspaceDependencies extends DialDependencies {
   readonly listener: Listener;
   readonly isLocal: ListenerSetDependencies['isLocal'];
   readonly relay: Relay;
+  /** Is told each connection at its end; undefined where nobody wants to know. */
+  readonly accessLog?: AccessLog | undefined;
 }
 
 /** Its limits. */
@@ -172,12 +176,14 @@ export class UserspaceProxier implements Proxier {
       metrics.limitReached('max-connections');
       connection.reset();
       this.#refuse(life, 'limit');
+      this.#account(life, 'limit');
       return;
     }
     this.#lives.add(life);
     try {
       const refused = await life.run();
       if (refused !== undefined) this.#refuse(life, refused);
+      this.#account(life, refused);
     } catch (error) {
       this.#dependencies.log.error(`a connection failed in an unforeseen way: ${String(error)}`);
     } finally {
@@ -216,5 +222,9 @@ export class UserspaceProxier implements Proxier {
     const { destination, route } = life;
     this.#dependencies.metrics.connectionRefused(reason, route?.binding.descriptor.service);
     this.#refusals.say({ source: life.downstream.peer.address, destination, reason, route });
+  }
+
+  #account(life: ConnectionLife, refused: RefusalReason | undefined): void {
+    this.#dependencies.accessLog?.write(accessRecord(this.#dependencies, life, refused));
   }
 }

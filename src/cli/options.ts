@@ -230,6 +230,9 @@ export const OPTIONS = {
     defaults: ['auto'],
     help: 'pretty, json, or by the terminal',
   }),
+  accessLog: row('access-log', text('PATH'), RUNNING, {
+    help: 'where each ended connection is told as a line of\nJSON; - is standard output',
+  }),
   adminSocket: row('admin-socket', pathOrOff(), ADMIN, {
     defaults: ['/run/embassy.sock'],
     help: 'the unix socket of the admin API, or off',

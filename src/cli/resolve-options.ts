@@ -76,6 +76,8 @@ export interface Options extends LogOptions {
   readonly conntrackTimeoutMs: number | undefined;
   /** Where the known endpoints are kept; undefined for nowhere. */
   readonly stateDir: string | undefined;
+  /** Where ended connections are told, `-` being standard output; undefined for nowhere. */
+  readonly accessLog: string | undefined;
   readonly failFast: boolean;
   readonly admin: AdminChoice;
 }
@@ -190,6 +192,7 @@ function readRest(reader: OptionReader): Omit<Options, 'discoveries' | 'capture'
     failFast: reader.optional(OPTIONS.failFast)?.value ?? false,
     debug: reader.one(OPTIONS.v) >= DEBUG_LEVEL,
     logFormat: reader.one(OPTIONS.logFormat),
+    accessLog: reader.optional(OPTIONS.accessLog)?.value,
   };
   reader.all(OPTIONS.config);
   reader.all(OPTIONS.logtostderr);

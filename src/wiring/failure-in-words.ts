@@ -1,3 +1,4 @@
+import { AccessLogError } from '../adapters/access-log/client.ts';
 import { AdminListenError } from '../adapters/admin/admin-listen-error.ts';
 import { ConsulError } from '../adapters/consul/consul-client.ts';
 import { Etcd2Error } from '../adapters/etcd2/etcd2-client.ts';
@@ -24,6 +25,7 @@ export function failureInWords(error: unknown): string {
   if (error instanceof SourceUnreachable) return `${error.message} (--fail-fast)`;
   const known =
     error instanceof ListenError ||
+    error instanceof AccessLogError ||
     error instanceof AdminListenError ||
     error instanceof TokenFileError ||
     error instanceof VirtualIpUnknown ||

@@ -11,6 +11,7 @@ import { settle } from '../support/settle.ts';
 import type { SimHost } from '../../sim/host.ts';
 import type { UserspaceOptions } from '../../src/app/userspace-proxier.ts';
 import type { Endpoint } from '../../src/domain/endpoint.ts';
+import type { AccessRecord } from '../../src/ports/access-log.ts';
 import type { Connection } from '../../src/ports/connection.ts';
 
 const { signal } = new AbortController();
@@ -32,6 +33,8 @@ export interface ProxierBench {
   readonly log: MemoryLog;
   readonly metrics: MemoryMetrics;
   readonly proxier: UserspaceProxier;
+  /** The connections that have ended, as the access log was told. */
+  readonly records: readonly AccessRecord[];
   /** Starts an endpoint that greets with its address, then echoes until the peer's end. */
   serve(endpoint: Endpoint): Promise<SimHost>;
   /** Puts a host at the endpoint's address that listens to nothing: it refuses. */
@@ -48,11 +51,12 @@ export async function proxierBench(overrides: Partial<UserspaceOptions> = {}): P
   const network = new SimNetwork({ clock });
   const log = new MemoryLog();
   const metrics = new MemoryMetrics();
+  const records: AccessRecord[] = [];
   const gateway = network.host([address('172.17.0.1')]);
   network.capture(address('172.17.0.1'), at('172.17.0.1:9999'));
   const dependencies = { clock, log, metrics, dialer: gateway, listener: gateway, isLocal: () => false };
   const proxier = new UserspaceProxier(
-    { ...dependencies, relay: createRelay({ clock }) },
+    { ...dependencies, relay: createRelay({ clock }), accessLog: { write: (each) => records.push(each) } },
     {
       listen: { kind: 'captured', at: [at('172.17.0.1:9999')] },
       maxConnections: 100,
@@ -71,6 +75,7 @@ export async function proxierBench(overrides: Partial<UserspaceOptions> = {}): P
     log,
     metrics,
     proxier,
+    records,
     serve: async (endpoint) => {
       const host = network.host([endpoint.address]);
       await host.listen(endpoint, (connection) => {

@@ -226,6 +226,7 @@ describe('resolveOptions', () => {
       conntrackMax: undefined,
       conntrackTimeoutMs: undefined,
       stateDir: undefined,
+      accessLog: undefined,
       admin: {
         socket: { path: '/run/embassy.sock', given: false },
         listen: { address: '127.0.0.1', port: 9998, given: false },
