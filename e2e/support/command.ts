@@ -6,6 +6,7 @@ const ERROR_TAIL_CHARS = 2000;
 
 export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
   /** The command is killed after this long. Default one minute. */
   readonly timeoutMs?: number;
 }
@@ -19,9 +20,14 @@ export interface CommandOptions {
  */
 export async function runCommand(argv: readonly string[], options: CommandOptions = {}): Promise<string> {
   const [program = '', ...rest] = argv;
-  const { env = {}, timeoutMs = COMMAND_TIMEOUT_MS } = options;
+  const { cwd, env = {}, timeoutMs = COMMAND_TIMEOUT_MS } = options;
   return new Promise((resolve, reject) => {
-    const settings = { env: { ...process.env, ...env }, timeout: timeoutMs, maxBuffer: OUTPUT_BYTES_MAX };
+    const settings = {
+      cwd,
+      env: { ...process.env, ...env },
+      timeout: timeoutMs,
+      maxBuffer: OUTPUT_BYTES_MAX,
+    };
     execFile(program, rest, settings, (error, stdout, stderr) => {
       if (error === null) {
         resolve(stdout);

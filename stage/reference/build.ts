@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { formatManual } from './format-manual.ts';
+import { formatMetricsPage } from './format-metrics-page.ts';
 import { formatOptionsPage } from './format-options-page.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..');
@@ -10,6 +11,7 @@ const manifest = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'
 };
 
 for (const [file, text] of [
+  ['docs/metrics.md', formatMetricsPage()],
   ['docs/options.md', formatOptionsPage()],
   ['stage/embassy.1', formatManual(manifest.version)],
 ] as const) {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { formatManual } from '../../stage/reference/format-manual.ts';
+import { formatMetricsPage } from '../../stage/reference/format-metrics-page.ts';
 import { formatOptionsPage } from '../../stage/reference/format-options-page.ts';
 import { OPTION_ROWS } from '../../src/cli/options.ts';
 
@@ -24,6 +25,12 @@ describe('docs/options.md', () => {
       const variable = `EMBASSY_${name.toUpperCase().replaceAll('-', '_')}`;
       assert(page.includes(`\`${variable}\``), variable);
     }
+  });
+});
+
+describe('docs/metrics.md', () => {
+  it('is what the metrics and the alert rules say', () => {
+    assert.equal(read('docs/metrics.md'), formatMetricsPage(), STALE);
   });
 });
 

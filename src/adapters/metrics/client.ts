@@ -16,6 +16,14 @@ const SYNC_BUCKETS_S = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5];
 
 const MS_PER_S = 1_000;
 
+/** What a metric is, for documentation. */
+export interface MetricDescription {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  readonly labelNames: readonly string[];
+}
+
 /**
  * The daemon's metrics for Prometheus, and the counts for its line at stop.
  *
@@ -23,6 +31,7 @@ const MS_PER_S = 1_000;
  */
 export class PrometheusMetrics implements Metrics {
   readonly #registry = new Registry();
+  readonly #descriptions: MetricDescription[] = [];
   readonly #counters = new Counters();
   readonly #services = new ServiceLabels();
 
@@ -64,13 +73,21 @@ export class PrometheusMetrics implements Metrics {
     SYNC_BUCKETS_S,
   );
 
+  #daemon: AdminView | undefined;
+
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
+    this.#gaugesOfDaemon();
   }
 
   /** The media type of the text. */
   get contentType(): string {
     return this.#registry.contentType;
+  }
+
+  /** What embassy itself tells, in the order of names; the process's own metrics are prom-client's. */
+  get descriptions(): readonly MetricDescription[] {
+    return this.#descriptions.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** All metrics in the text format. */
@@ -83,60 +100,9 @@ export class PrometheusMetrics implements Metrics {
     return this.#counters.summary();
   }
 
-  /** From now on also tells what a daemon is like at the moment it is asked. Once. */
+  /** From now on also tells what a daemon is like at the moment it is asked. */
   observe(daemon: AdminView): void {
-    const gauge = (name: string, help: string, labelNames: string[], set: (gauge: Gauge) => void): void => {
-      new Gauge({
-        name,
-        help,
-        labelNames,
-        registers: [this.#registry],
-        collect() {
-          this.reset();
-          set(this);
-        },
-      });
-    };
-    gauge('embassy_ready', 'Whether every needed service is known.', [], (each) => {
-      each.set(daemon.readiness().ready ? 1 : 0);
-    });
-    gauge('embassy_bindings', 'Bindings, by state.', ['state'], (each) => {
-      for (const { state } of daemon.bindings()) each.inc({ state });
-    });
-    gauge('embassy_open_connections', 'Connections open now.', ['service'], (each) => {
-      for (const { service, open } of daemon.bindings())
-        each.inc({ service: this.#services.of(service) }, open);
-    });
-    gauge('embassy_endpoints', 'Endpoints, by state.', ['service', 'state'], (each) => {
-      for (const { service, state } of daemon.endpoints())
-        each.inc({ service: this.#services.of(service), state });
-    });
-    gauge('embassy_suspected_losses', 'Endpoints kept without proof.', ['service'], (each) => {
-      for (const { service, suspected } of daemon.services()) {
-        each.inc({ service: this.#services.of(service) }, suspected);
-      }
-    });
-    gauge(
-      'embassy_discovery_services',
-      'Services asked for, by how the source answers.',
-      ['discovery', 'status'],
-      (each) => {
-        for (const { discovery, status } of daemon.services()) each.inc({ discovery, status });
-      },
-    );
-    gauge(
-      'embassy_discovery_staleness_seconds',
-      'The age of the oldest answer that serves.',
-      ['discovery'],
-      (each) => {
-        const oldest = new Map<string, number>();
-        for (const { discovery, status, answeredMsAgo } of daemon.services()) {
-          const ageMs = status === 'answering' ? 0 : (answeredMsAgo ?? 0);
-          oldest.set(discovery, Math.max(oldest.get(discovery) ?? 0, ageMs));
-        }
-        for (const [discovery, ageMs] of oldest) each.set({ discovery }, ageMs / MS_PER_S);
-      },
-    );
+    this.#daemon = daemon;
   }
 
   connectionAccepted(): void {
@@ -198,11 +164,80 @@ export class PrometheusMetrics implements Metrics {
     this.#discoveryFailures.inc();
   }
 
+  #gaugesOfDaemon(): void {
+    this.#gauge('embassy_ready', 'Whether every needed service is known.', [], (each, daemon) => {
+      each.set(daemon.readiness().ready ? 1 : 0);
+    });
+    this.#gauge('embassy_bindings', 'Bindings, by state.', ['state'], (each, daemon) => {
+      for (const { state } of daemon.bindings()) each.inc({ state });
+    });
+    this.#gauge('embassy_open_connections', 'Connections open now.', ['service'], (each, daemon) => {
+      for (const { service, open } of daemon.bindings()) {
+        each.inc({ service: this.#services.of(service) }, open);
+      }
+    });
+    this.#gauge('embassy_endpoints', 'Endpoints, by state.', ['service', 'state'], (each, daemon) => {
+      for (const { service, state } of daemon.endpoints()) {
+        each.inc({ service: this.#services.of(service), state });
+      }
+    });
+    this.#gauge('embassy_suspected_losses', 'Endpoints kept without proof.', ['service'], (each, daemon) => {
+      for (const { service, suspected } of daemon.services()) {
+        each.inc({ service: this.#services.of(service) }, suspected);
+      }
+    });
+    this.#gauge(
+      'embassy_discovery_services',
+      'Services asked for, by how the source answers.',
+      ['discovery', 'status'],
+      (each, daemon) => {
+        for (const { discovery, status } of daemon.services()) each.inc({ discovery, status });
+      },
+    );
+    this.#gauge(
+      'embassy_discovery_staleness_seconds',
+      'The age of the oldest answer that serves.',
+      ['discovery'],
+      (each, daemon) => {
+        const oldest = new Map<string, number>();
+        for (const { discovery, status, answeredMsAgo } of daemon.services()) {
+          const ageMs = status === 'answering' ? 0 : (answeredMsAgo ?? 0);
+          oldest.set(discovery, Math.max(oldest.get(discovery) ?? 0, ageMs));
+        }
+        for (const [discovery, ageMs] of oldest) each.set({ discovery }, ageMs / MS_PER_S);
+      },
+    );
+  }
+
+  /** Asked for when someone scrapes; without samples before there is a daemon. */
+  #gauge<const L extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly L[],
+    set: (gauge: Gauge<L>, daemon: AdminView) => void,
+  ): void {
+    const told = (): AdminView | undefined => this.#daemon;
+    this.#descriptions.push({ name, type: 'gauge', help, labelNames });
+    new Gauge({
+      name,
+      help,
+      labelNames,
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        const daemon = told();
+        if (daemon !== undefined) set(this, daemon);
+      },
+    });
+  }
+
   #counter<const L extends string>(name: string, help: string, ...labelNames: L[]): Counter<L> {
+    this.#descriptions.push({ name, type: 'counter', help, labelNames });
     return new Counter({ name, help, labelNames, registers: [this.#registry] });
   }
 
   #histogram(name: string, help: string, buckets: number[]): Histogram {
+    this.#descriptions.push({ name, type: 'histogram', help, labelNames: [] });
     return new Histogram({ name, help, buckets, registers: [this.#registry] });
   }
 }
