@@ -1,4 +1,4 @@
-import type { Log, LogFields } from '../src/ports/log.ts';
+import type { AdjustableLog, LogFields, LogLevel } from '../src/ports/log.ts';
 
 /** One line of a log, kept. */
 export interface LogLine {
@@ -8,8 +8,10 @@ export interface LogLine {
 }
 
 /** A log that keeps its lines, for tests and for the trace of a run. */
-export class MemoryLog implements Log {
+export class MemoryLog implements AdjustableLog {
   readonly lines: LogLine[] = [];
+  /** As it was set last; every line is kept all the same. */
+  level: LogLevel = 'info';
 
   debug(message: string, fields: LogFields = {}): void {
     this.lines.push({ level: 'debug', message, fields });
@@ -25,6 +27,10 @@ export class MemoryLog implements Log {
 
   error(message: string, fields: LogFields = {}): void {
     this.lines.push({ level: 'error', message, fields });
+  }
+
+  setLevel(level: LogLevel): void {
+    this.level = level;
   }
 
   /** The messages of one level, or of all, in order. */

@@ -42,7 +42,7 @@ import { serveAdmin } from './wiring/serve-admin.ts';
 import { failureInWords } from './wiring/failure-in-words.ts';
 import { askDaemon } from './wiring/ask-daemon.ts';
 import { runDoctor } from './wiring/run-doctor.ts';
-import type { Log } from './ports/log.ts';
+import type { AdjustableLog, Log } from './ports/log.ts';
 import type { HostAddresses } from './app/listen-plan.ts';
 import type { Asking } from './cli/asking/resolve-asking.ts';
 import type { DoctorOptions, LogOptions, Options } from './cli/resolve-options.ts';
@@ -101,7 +101,10 @@ async function execute(): Promise<number> {
 }
 
 /** Does a command and says in one line why it could not be done, if so. */
-async function withLog(options: LogOptions, command: (log: Log) => Promise<number>): Promise<number> {
+async function withLog(
+  options: LogOptions,
+  command: (log: AdjustableLog) => Promise<number>,
+): Promise<number> {
   const log = createLog({
     debug: options.debug,
     format: options.logFormat,
@@ -117,7 +120,7 @@ async function withLog(options: LogOptions, command: (log: Log) => Promise<numbe
   }
 }
 
-async function run(options: Options, written: Log): Promise<number> {
+async function run(options: Options, written: AdjustableLog): Promise<number> {
   const log = new EventLog({ clock, log: written });
   const { stop, abort } = stopSignals(log);
   const metrics = new PrometheusMetrics();

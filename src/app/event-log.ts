@@ -1,19 +1,19 @@
 import { Ring } from './ring.ts';
 import type { EventView } from '../ports/admin.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Log, LogFields } from '../ports/log.ts';
+import type { AdjustableLog, LogFields, LogLevel } from '../ports/log.ts';
 
 /** How many lines are kept for those who ask later. */
 const EVENTS_MAX = 1_000;
 
 /** A log that also keeps its last lines, but for debug ones. */
-export class EventLog implements Log {
+export class EventLog implements AdjustableLog {
   readonly #clock: Clock;
-  readonly #log: Log;
+  readonly #log: AdjustableLog;
   readonly #ring = new Ring<Omit<EventView, 'sequence'>>(EVENTS_MAX);
   readonly #listeners = new Set<() => void>();
 
-  constructor(dependencies: { readonly clock: Clock; readonly log: Log }) {
+  constructor(dependencies: { readonly clock: Clock; readonly log: AdjustableLog }) {
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
   }
@@ -35,6 +35,10 @@ export class EventLog implements Log {
   error(message: string, fields?: LogFields): void {
     this.#keep('error', message);
     this.#log.error(message, fields);
+  }
+
+  setLevel(level: LogLevel): void {
+    this.#log.setLevel(level);
   }
 
   /** The sequence number of the newest line; 0 before the first. */

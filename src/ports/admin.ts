@@ -1,3 +1,5 @@
+import type { LogLevel } from './log.ts';
+
 /** A binding and how it fares. */
 export interface BindingView {
   /** e.g. `172.17.0.3 tcp 6379`. */
@@ -158,4 +160,6 @@ export interface AdminControls {
   sideline(service: string, endpoint: string, how: 'eject' | 'drain'): boolean;
   /** Takes it back. Tells whether there is such an endpoint. */
   readmit(service: string, endpoint: string): boolean;
+  /** Writes details into the log from now on, or no more. */
+  setLogLevel(level: LogLevel): void;
 }

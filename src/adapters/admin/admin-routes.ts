@@ -44,6 +44,8 @@ const endpointQuery = z.object({
   endpoint: z.string().min(1).max(256),
 });
 
+const logLevelQuery = z.object({ level: z.enum(['debug', 'info']) });
+
 const DEEDS = {
   eject: 'Leaves an endpoint alone until it is readmitted',
   drain: 'The same, and ends its connections when the endpoint drain is over',
@@ -114,6 +116,18 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
         return refused(404, `no pool of service ${service} has an endpoint ${endpoint}`);
       }),
   })),
+  {
+    method: 'POST',
+    path: '/v1/log-level',
+    summary: 'Writes details into the log from now on (debug), or no more (info)',
+    answers: 'done',
+    query: logLevelQuery,
+    answer: (daemon, query) =>
+      read(logLevelQuery, query, ({ level }) => {
+        daemon.setLogLevel(level);
+        return ok('done', { done: true });
+      }),
+  },
 ];
 
 /** An answer that says what is wrong. Pure. */

@@ -2,7 +2,7 @@ import { destination as pinoDestination, pino, stdTimeFunctions } from 'pino';
 import pretty from 'pino-pretty';
 import { printable } from '../../domain/printable.ts';
 import { escapeFields, formatSentence } from './log-line.ts';
-import type { Log, LogFields } from '../../ports/log.ts';
+import type { AdjustableLog, Log, LogFields } from '../../ports/log.ts';
 
 /** Standard error, where the original's log went, too. */
 const STDERR_FD = 2;
@@ -27,7 +27,7 @@ export interface LogClientOptions {
  * Opens the log: sentences for people on a terminal, one JSON object a line otherwise. Every line is written
  * before the call returns, so that nothing is lost when the process ends.
  */
-export function createLog(options: LogClientOptions): Log {
+export function createLog(options: LogClientOptions): AdjustableLog {
   const isPretty = options.format === 'pretty' || (options.format === 'auto' && options.terminal);
   const destination = options.destination ?? openStderr();
   const prettify = pretty.prettyFactory({
@@ -64,6 +64,9 @@ export function createLog(options: LogClientOptions): Log {
     },
     error: (message, fields = {}) => {
       write('error', message, fields);
+    },
+    setLevel: (level) => {
+      logger.level = level;
     },
   };
 }

@@ -21,6 +21,7 @@ import type {
   ServiceView,
 } from '../../ports/admin.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { LogLevel } from '../../ports/log.ts';
 import type { ConnectionLife } from '../connection-life.ts';
 import type { Daemon } from '../daemon.ts';
 import type { Decision } from '../decision-ring.ts';
@@ -165,6 +166,12 @@ export class DaemonView implements AdminView, AdminControls {
 
   readmit(service: string, endpoint: string): boolean {
     return this.#poolsOf(service).filter((pool) => pool.readmit(endpoint)).length > 0;
+  }
+
+  setLogLevel(level: LogLevel): void {
+    const { events } = this.#dependencies;
+    events.setLevel(level);
+    events.info(level === 'debug' ? 'the log has details from now on' : 'the log has no details any more');
   }
 
   /** Where connections from some addresses to a port go: the exact binding of each, else the wildcard one. */

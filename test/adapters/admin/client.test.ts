@@ -57,6 +57,9 @@ function fakeDaemon(): AdminView &
       return service === '/a';
     },
     readmit: () => false,
+    setLogLevel: (level) => {
+      told.push(`log ${level}`);
+    },
   };
 }
 
@@ -155,6 +158,19 @@ describe('openAdminServer', () => {
     assert.equal((await fetch(eject, { method: 'POST', headers })).status, 200);
     assert.deepEqual(daemon.told, ['eject /a 10.0.0.1:80']);
     assert.equal((await fetch(eject.replace('/a&', '/b&'), { method: 'POST', headers })).status, 404);
+  });
+
+  it("changes the log's level for who has the token", async () => {
+    const daemon = fakeDaemon();
+    const { url } = await serve(daemon, { token: 's3cret' });
+    const set = async (level: string, headers: Record<string, string> = {}): Promise<number> =>
+      (await fetch(`${url}/v1/log-level?level=${level}`, { method: 'POST', headers })).status;
+    const authorization = 'Bearer s3cret';
+    assert.deepEqual(
+      [await set('debug'), await set('debug', { authorization }), await set('loud', { authorization })],
+      [401, 200, 400],
+    );
+    assert.deepEqual(daemon.told, ['log debug']);
   });
 
   it('is for its owner alone at the unix socket, and removes that when it ends', async () => {

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { createLog } from '../../../src/adapters/log/client.ts';
 import type { LogClientOptions } from '../../../src/adapters/log/client.ts';
-import type { Log } from '../../../src/ports/log.ts';
+import type { AdjustableLog } from '../../../src/ports/log.ts';
 
 /** An attack: a container whose name carries a line in our name. */
 const FOREIGN = 'web\n{"level":"info","msg":"all is well"}\u001b[2K';
 
-function capture(options: Partial<LogClientOptions>): { readonly log: Log; readonly lines: string[] } {
+function capture(options: Partial<LogClientOptions>): {
+  readonly log: AdjustableLog;
+  readonly lines: string[];
+} {
   const lines: string[] = [];
   const destination = {
     write: (line: string) => {
@@ -75,6 +78,19 @@ describe('createLog', () => {
         expected,
       );
     }
+  });
+
+  it('writes details from when it is told to until it is told otherwise', () => {
+    const { log, lines } = capture({});
+    log.debug('before');
+    log.setLevel('debug');
+    log.debug('meanwhile');
+    log.setLevel('info');
+    log.debug('after');
+    assert.deepEqual(
+      lines.map((line) => parse(line)['msg']),
+      ['meanwhile'],
+    );
   });
 
   it('lets nobody write a line in our name', () => {

@@ -25,6 +25,7 @@ const WEB = serviceName('/web');
 const never = new AbortController().signal;
 
 interface Bench {
+  readonly log: MemoryLog;
   readonly clock: SimClock;
   readonly provider: MemoryProvider;
   readonly discovery: MemoryDiscovery;
@@ -39,7 +40,8 @@ interface Bench {
 async function bench(): Promise<Bench> {
   const clock = new SimClock(settle);
   const network = new SimNetwork({ clock });
-  const log = new EventLog({ clock, log: new MemoryLog() });
+  const written = new MemoryLog();
+  const log = new EventLog({ clock, log: written });
   const [metrics, random] = [new MemoryMetrics(), new SeededRandom(1)];
   const gateway = network.host([address('172.17.0.1')]);
   network.capture(address('172.17.0.1'), at('172.17.0.1:9999'));
@@ -92,6 +94,7 @@ async function bench(): Promise<Bench> {
     discovery,
     network,
     view,
+    log: written,
     web,
     dial: async (port) => {
       const dialling = web.dial(at(`172.17.0.1:${port}`), { timeoutMs: 1_000, signal: never });
@@ -225,6 +228,17 @@ describe('DaemonView', () => {
     await clock.advance(2_000);
     assert.equal(view.connections(100).length, 0, 'drained connections end');
     assert.equal(view.endpoints()[0]?.state, 'ready');
+    await stop();
+  });
+
+  it('changes what the log has, and says so', async () => {
+    const { view, log, stop } = await serving();
+    view.setLogLevel('debug');
+    assert.equal(log.level, 'debug');
+    view.setLogLevel('info');
+    assert.equal(log.level, 'info');
+    const said = log.messages('info').slice(-2);
+    assert.deepEqual(said, ['the log has details from now on', 'the log has no details any more']);
     await stop();
   });
 
