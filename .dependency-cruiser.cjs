@@ -19,7 +19,7 @@ const OURS = '^(src|sim|test|e2e|stage|bench)/';
 const EDGES = '^src/(main[.]ts|adapters/[^/]+/client[.]ts|adapters/node/)';
 
 /** Libraries that only compute; logic may use them. */
-const PURE = ['ipaddr[.]js', 'zod', 'yaml'];
+const PURE = ['ipaddr[.]js', 'proxy-protocol-js', 'zod', 'yaml'];
 
 const libraries = (names) => `(^|/)node_modules/(${names.join('|')})/`;
 

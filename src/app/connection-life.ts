@@ -1,10 +1,13 @@
 import { sameBinding } from '../domain/binding.ts';
 import { endpointKey } from '../domain/endpoint.ts';
+import { proxyHeader } from '../domain/proxy-header.ts';
+import { announcingDialer } from './announcing-dialer.ts';
 import { dialEndpoint } from './dial-endpoint.ts';
 import type { SocketAddress } from '../domain/address.ts';
 import type { Route } from '../domain/route.ts';
 import type { RoutingTable } from '../domain/routing-table.ts';
 import type { AcceptedConnection } from '../ports/connection.ts';
+import type { Dialer } from '../ports/dialer.ts';
 import type { RefusalReason } from '../ports/metrics.ts';
 import type { Relay, RelayOutcome } from '../ports/relay.ts';
 import type { BindingLimit } from './binding-limit.ts';
@@ -150,12 +153,22 @@ export class ConnectionLife {
     if (typeof pool === 'string') return pool;
     this.#stage = 'dialling';
     const source = this.downstream.peer.address;
-    const outcome = await dialEndpoint(this.#dependencies, () => this.#newest(pool), { source, signal });
+    const dependencies = { ...this.#dependencies, dialer: this.#dialer() };
+    const outcome = await dialEndpoint(dependencies, () => this.#newest(pool), { source, signal });
     this.#attempts = outcome.attempts;
     if (outcome.kind === 'refused') return outcome.reason;
     this.#decide(undefined);
     await this.#relay(outcome.dialled, this.#newest(pool), signal);
     return undefined;
+  }
+
+  /** Tells endpoints who the consumer is, where the descriptor says so. */
+  #dialer(): Dialer {
+    const { dialer } = this.#dependencies;
+    const version = this.#route?.binding.descriptor.proxyProtocol;
+    if (version === undefined || this.destination === undefined) return dialer;
+    const sides = { source: this.downstream.peer, destination: this.destination };
+    return announcingDialer(dialer, proxyHeader(version, sides));
   }
 
   async #relay({ connection, pick }: Dialled, pool: KnownPool, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,9 @@
 import { parseBalance } from './balance.ts';
 import { parseHealthCheck } from './health-check.ts';
+import { PROXY_VERSIONS } from './proxy-header.ts';
 import type { Balance } from './balance.ts';
 import type { HealthCheck } from './health-check.ts';
+import type { ProxyVersion } from './proxy-header.ts';
 
 /** A part of a descriptor, or one of a list, with the 0-based offset at which it stands. */
 export interface DescriptorText {
@@ -21,6 +23,8 @@ export interface KeyValues {
   readonly check: HealthCheck | undefined;
   /** The name of the discovery to ask. */
   readonly from: string | undefined;
+  /** Which version of the PROXY protocol tells endpoints who the consumer is; undefined: none. */
+  readonly proxyProtocol: ProxyVersion | undefined;
   /** Who shall carry the binding. */
   readonly proxier: 'userspace' | 'nftables' | undefined;
 }
@@ -37,12 +41,11 @@ export interface DescriptorKeys {
 type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly message: string };
 
 /** How the value of each key is read; `from` depends on the discoveries there are. */
-const READERS: {
-  readonly [K in Exclude<keyof KeyValues, 'from'>]: (text: string) => Read<KeyValues[K]>;
-} = {
+const READERS = {
   balance: parseBalance,
   check: parseHealthCheck,
   proxier: oneOf(['userspace', 'nftables']),
+  'proxy-protocol': oneOf(PROXY_VERSIONS),
 };
 
 /** The keys this version understands after the port. */
@@ -71,10 +74,10 @@ export function readKeys(
     else if (key === 'from' || key in READERS) given.set(key, field);
     else ignored.push({ offset, message: `unknown key '${key}' (known: ${KNOWN_KEYS}); ignored` });
   }
-  const read = <K extends keyof typeof READERS>(key: K): KeyValues[K] | undefined => {
+  const read = <T>(key: keyof typeof READERS, reader: (text: string) => Read<T>): T | undefined => {
     const field = given.get(key);
     if (field === undefined) return undefined;
-    const reading = READERS[key](field.value);
+    const reading = reader(field.value);
     if (reading.ok) return reading.value;
     ignored.push({ offset: field.offset, message: `${reading.message}; ignored` });
     return undefined;
@@ -84,10 +87,11 @@ export function readKeys(
     fatal.push({ offset: from.offset, message: unknownDiscovery(from.value, discoveries) });
   }
   const value: KeyValues = {
-    balance: read('balance'),
-    check: read('check'),
+    balance: read('balance', READERS.balance),
+    check: read('check', READERS.check),
     from: fatal.length === 0 ? from?.value : undefined,
-    proxier: read('proxier'),
+    proxier: read('proxier', READERS.proxier),
+    proxyProtocol: read('proxy-protocol', READERS['proxy-protocol']),
   };
   return { value, ignored: ignored.sort((a, b) => a.offset - b.offset), fatal };
 }

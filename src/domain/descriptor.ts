@@ -69,14 +69,20 @@ export function parseDescriptor(
   const service = readService(head.service, rules, keys.value.from);
 
   const fatal = problemsOf([...service.faults, ...head.faults, ...port.faults, ...keys.fatal]);
-  const ignored = problemsOf(keys.ignored);
+  const ignored = problemsOf([...keys.ignored, ...unsent(keyFields, port.value?.protocol)]);
   if (fatal.length > 0 || service.value === undefined || port.value === undefined) {
     return { ok: false, problems: [...fatal, ...ignored] };
   }
   const tags = [...new Set(head.tags)].sort();
   return {
     ok: true,
-    value: { service: service.value, tags, ...port.value, ...keys.value },
+    value: {
+      service: service.value,
+      tags,
+      ...port.value,
+      ...keys.value,
+      proxyProtocol: port.value.protocol === 'tcp' ? keys.value.proxyProtocol : undefined,
+    },
     problems: ignored,
   };
 }
@@ -89,8 +95,9 @@ export function formatDescriptor(descriptor: Descriptor): string {
 }
 
 /** The keys that are chosen, in the order of their names. */
-function formatKeys({ balance, check, from, proxier }: KeyValues): string {
-  const written = { balance, check: check && formatHealthCheck(check), from, proxier };
+function formatKeys({ balance, check, from, proxier, proxyProtocol }: KeyValues): string {
+  const checkText = check && formatHealthCheck(check);
+  const written = { balance, check: checkText, from, proxier, 'proxy-protocol': proxyProtocol };
   const chosen = Object.entries(written).filter(([, value]) => value !== undefined);
   return chosen.map(([key, value]) => `;${key}=${value ?? ''}`).join('');
 }
@@ -216,6 +223,15 @@ function readPort(
   }
   const protocol: Protocol = suffix === 'udp' ? 'udp' : 'tcp';
   return { value: port === undefined ? undefined : { port, protocol }, faults };
+}
+
+/** A datagram has no beginning of a connection for the header to stand in. */
+function unsent(fields: readonly DescriptorText[], protocol: Protocol | undefined): readonly Fault[] {
+  const field =
+    protocol === 'udp' ? fields.find(({ text }) => text.startsWith('proxy-protocol=')) : undefined;
+  return field === undefined
+    ? []
+    : [{ offset: field.offset, message: "'proxy-protocol' is for tcp; ignored" }];
 }
 
 /** The fields behind the head, without their semicolons; `end` is the offset of the first semicolon. */

@@ -33,7 +33,9 @@ export function poolKeyOf(
   descriptor: Descriptor,
   defaults: { readonly discoveries: readonly DiscoveryChoice[]; readonly balance: Balance },
 ): PoolKey {
-  const { service, tags, check, from } = descriptor;
+  const { service, tags, from, proxyProtocol } = descriptor;
+  const check =
+    descriptor.check && (proxyProtocol ? { ...descriptor.check, proxyProtocol } : descriptor.check);
   const balance = descriptor.balance ?? defaults.balance;
   const discoveries = from === undefined ? discoveriesFor(service, defaults.discoveries) : [from];
   const parts = [discoveries, service, tags, balance, ...(check ? [formatHealthCheck(check)] : [])];

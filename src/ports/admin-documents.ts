@@ -19,6 +19,7 @@ const binding = z.strictObject({
   ready: count,
   open: count,
   carrier: z.enum(['userspace', 'nftables']),
+  carrierReason: z.string().nullable(),
 });
 
 const service = z.strictObject({

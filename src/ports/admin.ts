@@ -22,6 +22,8 @@ export interface BindingView {
   /** Connections open now, waiting ones included; those the kernel carries are not seen. */
   readonly open: number;
   readonly carrier: 'userspace' | 'nftables';
+  /** Why the kernel does not carry it; null where it does, or is not asked to. */
+  readonly carrierReason: string | null;
 }
 
 /** A service in one discovery, and what is known of it. */

@@ -48,6 +48,23 @@ describe('ConnectionLife', () => {
     await bench.gone();
   });
 
+  it("[P31] tells the endpoint who the consumer is, before the consumer's first byte", async () => {
+    const bound = binding(C1, '/a;80;proxy-protocol=v1');
+    const pool = poolOf('/a;80', [endpoint(1)]);
+    const bench = await living(new RoutingTable(1, new Map([[bound.id, { binding: bound, pool }]])));
+    const arrived = Promise.withResolvers<Connection>();
+    await bench.network.host([endpoint(1).address]).listen(endpoint(1), arrived.resolve);
+    const ran = bench.life.run();
+    void bench.consumer.write(new TextEncoder().encode('hello'));
+    const upstream = await arrived.promise;
+    let got = '';
+    while (!got.endsWith('hello')) got += new TextDecoder().decode(await upstream.read());
+    assert.equal(got, `PROXY TCP4 ${C1} 10.9.9.9 ${bench.consumer.local.port} 80\r\nhello`);
+    upstream.reset();
+    await ran;
+    await bench.gone();
+  });
+
   it('gives its pick back when it is cut while it dials', async () => {
     const books = lending([endpoint(1)]);
     const bench = await living(

@@ -37,6 +37,7 @@ const READ: readonly {
   { name: 'reads udp where it is carried', text: 'dns;53/udp', rules: EVERYTHING, is: { protocol: 'udp' } },
   { name: 'reads a policy', text: 'web;80;balance=least-connections', is: { balance: 'least-connections' } },
   { name: 'reads which discovery is to be asked', text: 'web;80;from=file', is: { from: 'file' } },
+  { name: '[P31] reads a PROXY protocol', text: 'web;80;proxy-protocol=v2', is: { proxyProtocol: 'v2' } },
   { name: 'leaves the policy open', text: 'web;80', is: { balance: undefined, protocol: 'tcp', tags: [] } },
   { name: 'drops space around', text: '  web;80\n', is: { service: 'web', port: 80 } },
   { name: 'reads a wildcard for etcd', text: '/prod/*/db;80', rules: ETCD, is: { service: '/prod/*/db' } },
@@ -100,12 +101,12 @@ const REPORTED: readonly { readonly name: string; readonly text: string; readonl
   {
     name: 'an unknown key',
     text: 'web;80;colour=red',
-    says: "column 8: unknown key 'colour' (known: balance, check, from, proxier); ignored",
+    says: "column 8: unknown key 'colour' (known: balance, check, from, proxier, proxy-protocol); ignored",
   },
   {
-    name: 'a key of a later version',
-    text: 'web;80;proxy-protocol=v2',
-    says: "column 8: unknown key 'proxy-protocol'",
+    name: 'a version of the PROXY protocol that there is not',
+    text: 'web;80;proxy-protocol=v3',
+    says: "column 23: 'v3' is not one of v1, v2; ignored",
   },
   {
     name: 'a bad policy',
@@ -170,6 +171,14 @@ describe('parseDescriptor', () => {
     ]);
   });
 
+  it('sends no PROXY header before datagrams, and says so', () => {
+    const result = parseDescriptor('dns;53/udp;proxy-protocol=v2', PLACE, EVERYTHING);
+    assert(result.ok);
+    assert.equal(result.value.proxyProtocol, undefined);
+    const message = "'proxy-protocol' is for tcp; ignored";
+    assert.deepEqual(result.problems, [{ place: PLACE, column: 12, message }]);
+  });
+
   it('uses the first of a key that is given twice', () => {
     const result = parseDescriptor('web;80;balance=least-connections;balance=round-robin', PLACE, FILE);
     assert(result.ok);
@@ -221,13 +230,16 @@ describe('parseDescriptor', () => {
       protocol: fc.constantFrom('', '/tcp', '/udp'),
       balance: fc.constantFrom('', ...BALANCES.map((balance) => `;balance=${balance}`)),
       from: fc.constantFrom('', ';from=etcd'),
+      proxied: fc.constantFrom('', ';proxy-protocol=v1', ';proxy-protocol=v2'),
     });
     fc.assert(
       fc.property(texts, (parts) => {
         const tags = parts.tags.length === 0 ? '' : `[${parts.tags.join(',')}]`;
-        const text = `${parts.service}${tags};${parts.port}${parts.protocol}${parts.balance}${parts.from}`;
+        const keys = `${parts.balance}${parts.from}${parts.protocol === '/udp' ? '' : parts.proxied}`;
+        const text = `${parts.service}${tags};${parts.port}${parts.protocol}${keys}`;
         const result = parseDescriptor(text, PLACE, EVERYTHING);
         assert(result.ok, text);
+        assert.deepEqual(result.problems, []);
         assert.deepEqual(parseDescriptor(formatDescriptor(result.value), PLACE, EVERYTHING), result);
       }),
     );

@@ -41,6 +41,7 @@ export function kernelRoute(
 ): KernelRoute | string {
   const { address } = binding;
   if (binding.descriptor.proxier === 'userspace') return 'its descriptor asks for userspace';
+  if (binding.descriptor.proxyProtocol !== undefined) return 'its endpoints want the PROXY protocol';
   if (address === '*') return 'it serves whoever arrives';
   if (host.isLocal(address)) return "its consumer is on the host's own network";
   if (pool.state === 'unknown') return 'nothing is known of its service yet';

@@ -78,6 +78,12 @@ export class NftablesProxier implements Proxier {
     return this.#routes.has(id);
   }
 
+  /** Why the kernel does not carry a route, in words; undefined where it does or was not asked yet. */
+  reasonAgainst(route: Route): string | undefined {
+    const chosen = this.#chosen.get(route);
+    return typeof chosen === 'string' ? chosen : undefined;
+  }
+
   async sync(table: RoutingTable): Promise<void> {
     const before = this.#routes;
     const routes = this.#choose(table);

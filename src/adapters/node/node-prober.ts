@@ -1,5 +1,7 @@
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { formatSocketAddress } from '../../domain/address.ts';
+import { ownProxyHeader } from '../../domain/proxy-header.ts';
 import { DialError } from '../../ports/dialer.ts';
 import { ProbeError } from '../../ports/prober.ts';
 import type { IncomingMessage } from 'node:http';
@@ -38,7 +40,7 @@ export class NodeProber implements Prober {
       case 'tcp':
         return this.#dial(to, options);
       case 'http':
-        return this.#get(to, check.path, options);
+        return this.#get(to, check, options);
     }
   }
 
@@ -57,7 +59,7 @@ export class NodeProber implements Prober {
 
   async #get(
     to: SocketAddress,
-    path: string,
+    { path, proxyProtocol }: HealthCheck & { readonly kind: 'http' },
     { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
   ): Promise<void> {
     signal.throwIfAborted();
@@ -66,7 +68,9 @@ export class NodeProber implements Prober {
       limit.abort();
     });
     try {
-      const { statusCode = 0 } = await answerOf(to, path, AbortSignal.any([signal, limit.signal]));
+      const first = proxyProtocol && ownProxyHeader(proxyProtocol);
+      const either = AbortSignal.any([signal, limit.signal]);
+      const { statusCode = 0 } = await answerOf(to, { path, first }, either);
       if (statusCode < STATUS_MIN || statusCode > STATUS_MAX) {
         throw new ProbeError(`GET ${path} was answered with ${statusCode}`);
       }
@@ -82,14 +86,23 @@ export class NodeProber implements Prober {
 }
 
 /** The head of the answer; its body is not read, and the connection is closed. */
-async function answerOf(to: SocketAddress, path: string, signal: AbortSignal): Promise<IncomingMessage> {
+async function answerOf(
+  to: SocketAddress,
+  { path, first }: { readonly path: string; readonly first: Uint8Array | undefined },
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const asking = request({
       host: to.address,
       port: to.port,
       path,
       signal,
-      agent: false,
+      // Without an agent: each probe is a connection of its own.
+      createConnection: () => {
+        const socket = connect({ host: to.address, port: to.port });
+        if (first !== undefined) socket.write(first);
+        return socket;
+      },
       headers: { host: formatSocketAddress(to), 'user-agent': 'embassy-health-check', connection: 'close' },
     });
     asking.once('response', (answer) => {

@@ -5,13 +5,13 @@ import type { BindingView } from '../../ports/admin.ts';
 /**
  * Tells a binding as people see it.
  *
- * @param rest - `open`: the count of its connections; `carrier`: who carries them.
+ * @param rest - `open`: the count of its connections; `carrier`: who carries them, and why not the kernel.
  *
  * Pure.
  */
 export function bindingView(
   { binding, pool }: Route,
-  { open, carrier }: Pick<BindingView, 'open' | 'carrier'>,
+  { open, carrier, carrierReason }: Pick<BindingView, 'open' | 'carrier' | 'carrierReason'>,
 ): BindingView {
   const isKnown = pool.state === 'known';
   const endpoints = isKnown ? pool.endpoints.length : 0;
@@ -30,5 +30,6 @@ export function bindingView(
     ready: isKnown ? endpoints - pool.states.size : 0,
     open,
     carrier,
+    carrierReason,
   };
 }

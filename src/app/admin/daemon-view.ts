@@ -43,7 +43,8 @@ export interface DaemonViewDependencies {
   readonly daemon: Pick<Daemon, 'table' | 'services' | 'consumers' | 'problems' | 'waitingFor' | 'onSync'>;
   readonly proxier: Pick<UserspaceProxier, 'connections' | 'decisions' | 'openOf' | 'openTo'>;
   /** The data plane in the kernel; undefined where there is none. */
-  readonly kernel: { carries(id: BindingId): boolean } | undefined;
+  readonly kernel:
+    { carries(id: BindingId): boolean; reasonAgainst(route: Route): string | undefined } | undefined;
   readonly events: EventLog;
 }
 
@@ -199,7 +200,8 @@ export class DaemonView implements AdminView, AdminControls {
     const { proxier, kernel } = this.#dependencies;
     const { id } = route.binding;
     const carrier = kernel?.carries(id) === true ? 'nftables' : 'userspace';
-    return bindingView(route, { open: proxier.openOf(id), carrier });
+    const carrierReason = kernel?.reasonAgainst(route) ?? null;
+    return bindingView(route, { open: proxier.openOf(id), carrier, carrierReason });
   }
 
   #endpointViews(pool: PoolSnapshot): readonly EndpointView[] {

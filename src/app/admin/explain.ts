@@ -102,6 +102,7 @@ function bindingInWords({ route, view, services, endpoints }: ExplainedBinding):
     `  written in ${view.place}`,
     ...services.map((service) => `  ${serviceInWords(service)}`),
     `  ${outcomeInWords(view)}`,
+    ...(view.carrierReason === null ? [] : [`  carried in userspace: ${view.carrierReason}`]),
     ...(view.endpoints === 0
       ? []
       : [`  pool ${poolInWords(pool.key)}, ${counted(view.open, 'open connection')}:`]),

@@ -39,6 +39,12 @@ describe('kernelRoute', () => {
       why: /asks for userspace/,
     },
     {
+      name: '[P31] leaves what endpoints want to read a PROXY header of',
+      descriptor: '/a;80;proxy-protocol=v2',
+      endpoints: [at('10.0.0.1')],
+      why: /want the PROXY protocol/,
+    },
+    {
       name: 'leaves a policy that must know what is open',
       descriptor: '/a;80;balance=least-connections',
       endpoints: [at('10.0.0.1')],

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
+import { createServer as createRawServer } from 'node:net';
 import { parsePort } from '../../../src/domain/address.ts';
 import { NodeClock } from '../../../src/adapters/node/node-clock.ts';
 import { NodeDialer } from '../../../src/adapters/node/node-dialer.ts';
@@ -20,9 +21,10 @@ describe('NodeProber', () => {
   let server: Server | undefined;
 
   afterEach(async () => {
-    server?.closeAllConnections();
-    await new Promise((resolve) => server?.close(resolve));
+    const open = server;
     server = undefined;
+    open?.closeAllConnections();
+    if (open !== undefined) await new Promise((resolve) => open.close(resolve));
   });
 
   async function serve(listener: RequestListener): Promise<SocketAddress> {
@@ -52,6 +54,29 @@ describe('NodeProber', () => {
         prober.probe(to, HTTP, { timeoutMs: 2_000, signal }),
         new ProbeError(`GET /health was answered with ${status}`),
       );
+    });
+  }
+
+  for (const { version, first } of [
+    { version: 'v1', first: Buffer.from('PROXY UNKNOWN\r\n') },
+    { version: 'v2', first: Buffer.from('0d0a0d0a000d0a515549540a20000000', 'hex') },
+  ] as const) {
+    it(`[P31] asks as itself where endpoints want PROXY ${version}`, async () => {
+      let got = Buffer.alloc(0);
+      const behind = createRawServer((socket) => {
+        socket.on('data', (chunk) => {
+          got = Buffer.concat([got, chunk]);
+          if (got.includes('\r\n\r\n', first.length)) socket.end('HTTP/1.1 200 OK\r\n\r\n');
+        });
+      });
+      await new Promise<void>((resolve) => behind.listen(0, '127.0.0.1', resolve));
+      const port = parsePort((behind.address() as AddressInfo).port);
+      assert(port !== undefined);
+      const to = { address: address('127.0.0.1'), port };
+      await prober.probe(to, { ...HTTP, proxyProtocol: version }, { timeoutMs: 2_000, signal });
+      behind.close();
+      assert.deepEqual(got.subarray(0, first.length), first);
+      assert.match(got.subarray(first.length).toString(), /^GET \/health HTTP\/1\.1\r\n/);
     });
   }
 

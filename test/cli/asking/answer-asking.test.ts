@@ -32,6 +32,7 @@ const BINDING: BindingView = {
   ready: 1,
   open: 3,
   carrier: 'userspace',
+  carrierReason: null,
 };
 
 const ENDPOINT: EndpointView = {
