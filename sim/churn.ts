@@ -1,4 +1,5 @@
 import { parseIpAddress, parsePort } from '../src/domain/address.ts';
+import { BALANCES } from '../src/domain/balance.ts';
 import { parseDescriptor } from '../src/domain/descriptor.ts';
 import { endpointId } from '../src/domain/endpoint.ts';
 import { parseServiceName } from '../src/domain/service-name.ts';
@@ -15,6 +16,10 @@ import type { World } from './world.ts';
 
 /** With two discoveries: in this part of its wishes a container names the one it means. */
 const FROM_PART = 0.4;
+
+/** In this part of the wishes that leave it open, the policy is one of all there are; in this part checks. */
+const OTHER_POLICY_PART = 0.5;
+const CHECK_PART = 0.15;
 
 /** The fewest containers before one may stop, and the part of the most that run at the start. */
 const CONTAINERS_MIN = 3;
@@ -53,6 +58,14 @@ export function tally(counts: Tally, what: string): void {
   counts.set(what, (counts.get(what) ?? 0) + 1);
 }
 
+/** What a churn is made with. */
+export interface ChurnOptions {
+  readonly load: Load;
+  readonly discoveries: readonly DiscoveryName[];
+  /** Draws how each binding is balanced and checked. */
+  readonly policies: SeededRandom;
+}
+
 /**
  * What goes on in the world beside the faults: containers come and go, endpoints change, their hosts are in
  * trouble, and everybody calls. Each kind draws from a generator of its own.
@@ -64,16 +77,15 @@ export class Churn {
   readonly #counts: Tally;
   /** The hosts of all endpoints, in order. */
   readonly #hosts: readonly SocketAddress[];
+  /** Of its own, so that another policy changes nothing else of a run. */
+  readonly #policies: SeededRandom;
 
-  constructor(
-    world: World,
-    { load, discoveries }: { readonly load: Load; readonly discoveries: readonly DiscoveryName[] },
-    counts: Tally,
-  ) {
+  constructor(world: World, { load, discoveries, policies }: ChurnOptions, counts: Tally) {
     this.#world = world;
     this.#load = load;
     this.#discoveries = discoveries;
     this.#counts = counts;
+    this.#policies = policies;
     this.#hosts = endpointHosts(Math.max(HOSTS_MIN, load.services));
   }
 
@@ -198,9 +210,19 @@ export class Churn {
     this.#world.startContainer(`c${number + 1}`, wants, extra);
   }
 
+  /** How a binding is balanced, and whether its endpoints are checked. */
+  #policy(isLeast: boolean): string {
+    const random = this.#policies;
+    const drawn = random.next() < OTHER_POLICY_PART ? random.choose(BALANCES) : undefined;
+    const balance = isLeast ? 'least-connections' : drawn;
+    const check = random.next() < CHECK_PART ? ';check=tcp' : '';
+    return `${balance === undefined ? '' : `;balance=${balance}`}${check}`;
+  }
+
   #wish(random: SeededRandom): Descriptor {
     const tags = random.next() < 0.3 ? `[${random.choose(TAGS) ?? ''}]` : '';
-    const policy = random.next() < 0.3 ? ';balance=least-connections' : '';
+    const isLeast = random.next() < 0.3;
+    const policy = this.#policy(isLeast);
     const isNamed = this.#discoveries.length > 1 && random.next() < FROM_PART;
     const from = isNamed ? `;from=${random.choose(this.#discoveries) ?? ''}` : '';
     const port = random.choose(PORTS) ?? 80;

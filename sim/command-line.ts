@@ -1,11 +1,8 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { FAULTS } from './faults.ts';
-import { chosenLoad, CONTAINERS_MAX, LOAD_DEFAULT, SERVICES_MAX } from './load.ts';
+import { chosenLoad, CONTAINERS_MAX, LOAD_DEFAULT, SEED_MAX, SERVICES_MAX } from './load.ts';
 import type { Fault } from './faults.ts';
 import type { Load } from './load.ts';
-
-/** Seeds are what the generator takes: 31 bits without a sign. */
-export const SEED_MAX = 2 ** 31 - 1;
 
 /** A day; longer runs are several runs. */
 const MINUTES_MAX = 1_440;
@@ -21,6 +18,8 @@ Examples:
   $ npm run sim -- --seed 42 --minutes 10            one run, always the same
   $ npm run sim -- --services 200 --churn 5/s --calls 200/s --bytes 4096
   $ npm run sim -- --seed 42 --minutes 10 --twice    and whether it is
+  $ npm run sim -- --seed 42 --report out.html       a page to look at
+  $ npm run sim -- --replay trace.txt                the run of a trace, compared with it
   $ npm run sim -- --recorded --random 10            what every change must pass
   $ npm run sim -- --scenario P04                    the hand-written runs of a pain
   $ npm run sim:soak -- --for 60                     drawn seeds for an hour
@@ -37,6 +36,8 @@ export interface Options {
   readonly minutes: number;
   readonly without: readonly Fault[];
   readonly trace?: string;
+  readonly report?: string;
+  readonly replay?: string;
   readonly twice?: true;
   readonly shrink?: true;
   readonly recorded?: true;
@@ -66,6 +67,8 @@ export function readOptions(argv: readonly string[]): Options {
     .option('--bytes <count>', 'what each call sends; drawn for each if absent', bytesCount)
     .option('--without <fault>', 'leave a fault out that the seed chooses; may be repeated', faultName, [])
     .option('--trace <file>', 'write every event of the run to a file')
+    .option('--report <file>', 'draw the run as a page to look at')
+    .option('--replay <file>', 'run what a trace is of again, and compare line by line')
     .option('--twice', 'run a seed twice and compare the traces')
     .option('--shrink', 'search for a shorter run that still fails')
     .option('--recorded', 'run every seed of sim/seeds.txt')
@@ -76,7 +79,21 @@ export function readOptions(argv: readonly string[]): Options {
     .allowExcessArguments(false)
     .exitOverride();
   command.parse([...argv]);
-  return command.opts<Options & { minutes: number; without: Fault[] }>();
+  const options = command.opts<Options & { minutes: number; without: Fault[] }>();
+  refuseMixtures(command, options);
+  return options;
+}
+
+/** A page or a trace is of one run; a replay is of the run that its trace names. */
+function refuseMixtures(command: Command, options: Options): void {
+  const several = (['recorded', 'random', 'for', 'scenario'] as const).find((name) => name in options);
+  const single = (['trace', 'report', 'replay'] as const).find((name) => name in options);
+  if (several !== undefined && single !== undefined) {
+    command.error(`error: --${single} is of one run, and --${several} of several: give one of them`);
+  }
+  if (options.replay !== undefined && options.seed !== undefined) {
+    command.error('error: the trace of --replay names its seed: leave --seed out');
+  }
 }
 
 function faultName(text: string, before: readonly Fault[]): readonly Fault[] {

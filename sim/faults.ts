@@ -85,12 +85,17 @@ export function boundsOf(faults: readonly ChosenFault[]): Bounds {
 /**
  * Lets a fault strike and heal, again and again, until aborted; rejects with the reason then, and has healed.
  *
- * @param onStrike - Told of each strike.
+ * @param onStrike - Told of each strike, as `onHeal` is of each end.
  */
 export async function runFault(
   world: World,
   { fault, plan }: ChosenFault,
-  options: { readonly random: SeededRandom; readonly signal: AbortSignal; readonly onStrike: () => void },
+  options: {
+    readonly random: SeededRandom;
+    readonly signal: AbortSignal;
+    readonly onStrike: () => void;
+    readonly onHeal: () => void;
+  },
 ): Promise<void> {
   const { random, signal } = options;
   const { truth } = world;
@@ -106,6 +111,7 @@ export async function runFault(
     } finally {
       world.trace.event('fault', `${fault} heals`);
       plan.heal(world);
+      options.onHeal();
       for (const source of plan.outages) truth.outageEnded(source, fault);
       if (plan.isKernelTrouble) truth.kernelTroubleEnded(fault);
     }

@@ -11,6 +11,9 @@ export interface Load {
   readonly bytesPerCall: number | undefined;
 }
 
+/** Seeds are what the generator takes: 31 bits without a sign. */
+export const SEED_MAX = 2 ** 31 - 1;
+
 /** A small world, in which addresses and endpoints are soon used again. */
 export const LOAD_DEFAULT: Load = {
   services: 5,

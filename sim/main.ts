@@ -1,15 +1,21 @@
+import { execFileSync } from 'node:child_process';
 import { createHash, randomInt } from 'node:crypto';
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import process from 'node:process';
 import { CommanderError } from 'commander';
-import { loadIn, readOptions, SEED_MAX } from './command-line.ts';
+import { Chronicler } from './chronicler.ts';
+import { loadIn, readOptions } from './command-line.ts';
+import { TraceComparison } from './compare-traces.ts';
 import { CHECKERS } from './judge.ts';
+import { SEED_MAX } from './load.ts';
+import { reportPage } from './page/report-page.ts';
 import { replayCommand, reportLines } from './report.ts';
 import { faultsInWords, faultsOf, simulate } from './run.ts';
 import { playScenario, SCENARIOS } from './scenarios/scenarios.ts';
 import { parseSeeds } from './seeds.ts';
 import { createSettle } from './settler.ts';
 import { shrink } from './shrink.ts';
+import { formatTraceHead, parseTraceHead } from './trace-head.ts';
 import type { Options } from './command-line.ts';
 import type { Fault } from './faults.ts';
 import type { Report, RunOptions } from './run.ts';
@@ -36,6 +42,8 @@ interface TraceFile {
 
 const settle = createSettle(setImmediate);
 
+const COMMIT = commitOf(new URL('..', import.meta.url));
+
 process.exitCode = await main(process.argv);
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -49,6 +57,7 @@ async function main(argv: readonly string[]): Promise<number> {
   // Most errors of a run are expected ones, and where they were made is of interest to who looks closer only.
   if (options.trace === undefined) Error.stackTraceLimit = 0;
   if (options.scenario !== undefined) return playAll(options.scenario);
+  if (options.replay !== undefined) return replay(options.replay);
   const isMany = options.recorded ?? options.random ?? options.for;
   return isMany === undefined ? runOne(options) : runMany(options);
 }
@@ -62,14 +71,57 @@ async function runOne(options: Options): Promise<number> {
   say(`faults: ${faultsInWords(run).join(', ') || 'none'}`);
   const trace = openTrace(options.trace);
   if (trace === undefined) return EXIT_USAGE;
+  trace.sink(formatTraceHead({ commit: COMMIT, run }));
+  const chronicler = options.report === undefined ? undefined : new Chronicler();
   const startedAtMs = performance.now();
-  const report = await simulate({ settle, sink: trace.sink }, run);
+  const report = await simulate(
+    { settle, sink: trace.sink, ...(chronicler === undefined ? {} : { chronicler }) },
+    run,
+  );
   const tookS = (performance.now() - startedAtMs) / 1_000;
   trace.close();
   say(`took ${tookS.toFixed(1)} s, ${speedOf(report, tookS)}`);
-  for (const line of reportLines(report, CHECKERS)) say(line);
+  for (const line of reportLines(report, CHECKERS, COMMIT)) say(line);
+  if (options.report !== undefined && chronicler !== undefined) {
+    const page = reportPage(report, chronicler.story, CHECKERS);
+    if (!writePage(options.report, page)) return EXIT_USAGE;
+  }
   if (report.violations.length > 0) return tellFailure(report, options);
   return options.twice === true && !(await isSameTwice(run)) ? EXIT_VIOLATED : 0;
+}
+
+/** Runs what a trace is of again, and says where it goes another way. */
+async function replay(path: string): Promise<number> {
+  let lines: readonly string[];
+  try {
+    lines = readFileSync(path, 'utf8').split('\n');
+  } catch (error) {
+    process.stderr.write(`error: the trace cannot be read: ${String(error)}\n`);
+    return EXIT_USAGE;
+  }
+  const [first = '', ...rest] = lines;
+  const head = parseTraceHead(first);
+  if (typeof head === 'string') {
+    process.stderr.write(`error: ${path}: ${head}\n`);
+    return EXIT_USAGE;
+  }
+  say(`seed ${head.run.seed}, ${head.run.minutes} min, as commit ${head.commit} ran it; this is ${COMMIT}`);
+  const comparison = new TraceComparison(rest.slice(0, rest.at(-1) === '' ? -1 : undefined));
+  const sink = (line: string): void => {
+    comparison.next(line);
+  };
+  const report = await simulate({ settle, sink }, head.run);
+  for (const line of reportLines(report, CHECKERS, COMMIT)) say(line);
+  const difference = comparison.end();
+  if (difference === undefined) {
+    say('the same as its trace, line by line');
+    return report.violations.length === 0 ? 0 : EXIT_VIOLATED;
+  }
+  // The first line of the file describes the run.
+  say(`another way than its trace from line ${difference.line + 1} on`);
+  say(`    recorded: ${difference.recorded ?? 'the end'}`);
+  say(`    seen:     ${difference.seen ?? 'the end'}`);
+  return EXIT_VIOLATED;
 }
 
 /** Several runs, a line each; stops at the first that finds something. */
@@ -86,7 +138,7 @@ async function runMany(options: Options): Promise<number> {
     say(`${verdict}  seed ${seed}, ${took}: ${why}`);
     runs += 1;
     if (report.violations.length > 0) {
-      for (const line of reportLines(report, CHECKERS)) say(line);
+      for (const line of reportLines(report, CHECKERS, COMMIT)) say(line);
       return tellFailure(report, options);
     }
     if (isFirst && options.twice === true && !(await isSameTwice(run))) return EXIT_VIOLATED;
@@ -176,6 +228,28 @@ async function playAll(asked: string): Promise<number> {
     isViolated ||= violations.length > 0;
   }
   return isViolated ? EXIT_VIOLATED : 0;
+}
+
+/** Whether the page could be written; what is wrong is said. */
+function writePage(path: string, page: string): boolean {
+  try {
+    writeFileSync(path, page);
+    say(`drawn in ${path}`);
+    return true;
+  } catch (error) {
+    process.stderr.write(`error: the page cannot be written: ${String(error)}\n`);
+    return false;
+  }
+}
+
+/** The code that runs, for whoever looks into a violation later. */
+function commitOf(root: URL): string {
+  try {
+    const words = ['describe', '--always', '--dirty', '--abbrev=12'];
+    return execFileSync('git', words, { cwd: root, encoding: 'utf8', stdio: 'pipe' }).trim();
+  } catch {
+    return 'unknown';
+  }
 }
 
 /** A sink that writes to the file, or nowhere when there is none; undefined, and said, if it cannot. */

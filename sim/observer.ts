@@ -2,7 +2,9 @@ import { endpointKey } from '../src/domain/endpoint.ts';
 import { RoutingTable } from '../src/domain/routing-table.ts';
 import { CountingConnection } from './counting-connection.ts';
 import type { SocketAddress } from '../src/domain/address.ts';
+import type { Endpoint } from '../src/domain/endpoint.ts';
 import type { Pick, PickRequest, PoolSnapshot, Route } from '../src/domain/route.ts';
+import type { ServiceName } from '../src/domain/service-name.ts';
 import type { Clock } from '../src/ports/clock.ts';
 import type { Dialer } from '../src/ports/dialer.ts';
 import type { Provider, ProviderItem } from '../src/ports/provider.ts';
@@ -41,6 +43,9 @@ export interface SeenRelay {
 /** Told of what passes between embassy and the world. */
 export interface Watcher {
   onTold?(item: ProviderItem): void;
+  /** A service gained an endpoint in a discovery, or lost one. */
+  onRegistered?(service: ServiceName, endpoint: Endpoint): void;
+  onDeregistered?(service: ServiceName, endpoint: Endpoint): void;
   /** A table the proxier takes. */
   onTable?(table: RoutingTable): void;
   onPick?(pick: SeenPick): void;

@@ -21,9 +21,11 @@ export function replayCommand(
 /**
  * Says what a run did and found: counts, then each checker's verdict with every violation under it.
  *
+ * @param commit - Of the code that ran; the number of a tick is simulated milliseconds.
+ *
  * Pure.
  */
-export function reportLines(report: Report, checkers: readonly string[]): readonly string[] {
+export function reportLines(report: Report, checkers: readonly string[], commit: string): readonly string[] {
   const lines = [
     `converged within ${seconds(report.convergenceMs).trim()} s at the latest, or is reported below`,
   ];
@@ -33,7 +35,7 @@ export function reportLines(report: Report, checkers: readonly string[]): readon
     lines.push(`${violations.length === 0 ? 'ok      ' : 'VIOLATED'}  ${checker}`);
     for (const { atMs, expected, seen } of violations) {
       lines.push(
-        `  seed ${report.seed}, at ${seconds(atMs).trim()} s`,
+        `  seed ${report.seed}, commit ${commit}, tick ${atMs} (${seconds(atMs).trim()} s)`,
         `    expected: ${expected}`,
         `    seen:     ${seen}`,
       );

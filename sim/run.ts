@@ -10,6 +10,7 @@ import { SeededRandom } from './random.ts';
 import { Trace } from './trace.ts';
 import { World } from './world.ts';
 import type { Call } from './call.ts';
+import type { Chronicler } from './chronicler.ts';
 import type { Violation } from './checkers/violation.ts';
 import type { Tally } from './churn.ts';
 import type { Settle } from './clock.ts';
@@ -89,17 +90,21 @@ function chosenFaults(options: RunOptions): readonly ChosenFault[] {
   return left.map((fault) => drawFault(fault, random));
 }
 
+/** What a run works with. */
+export interface RunDependencies {
+  /** Lets every microtask that is due run. */
+  readonly settle: Settle;
+  /** Takes the trace, line by line. */
+  readonly sink: TraceSink;
+  /** Writes the run down for people; absent where nobody reads it. */
+  readonly chronicler?: Chronicler;
+}
+
 /**
  * Runs one simulation from its seed: churn and faults for a while, then the faults end and everything must
  * converge within a bound, then embassy stops and must leave nothing.
- *
- * @param settle - Lets every microtask that is due run.
- * @param sink - Takes the trace, line by line.
  */
-export async function simulate(
-  dependencies: { readonly settle: Settle; readonly sink: TraceSink },
-  options: RunOptions,
-): Promise<Report> {
+export async function simulate(dependencies: RunDependencies, options: RunOptions): Promise<Report> {
   return new Run(dependencies, options).run();
 }
 
@@ -110,10 +115,11 @@ class Run {
   readonly #world: World;
   readonly #counts: Tally = new Map();
   readonly #judge: Judge;
+  readonly #chronicler: Chronicler | undefined;
   readonly #load: Load;
   readonly #happenings: Churn;
 
-  constructor(dependencies: { readonly settle: Settle; readonly sink: TraceSink }, options: RunOptions) {
+  constructor(dependencies: RunDependencies, options: RunOptions) {
     this.#options = options;
     this.#random = new SeededRandom(options.seed);
     this.#faults = chosenFaults(options);
@@ -131,9 +137,13 @@ class Run {
         limits: options.limits ?? chooseLimits(this.#random.fork('limits')),
       },
     );
+    this.#chronicler = dependencies.chronicler;
+    this.#chronicler?.follow(this.#world);
     this.#judge = new Judge(this.#world);
     this.#load = loadOf(options);
-    this.#happenings = new Churn(this.#world, { load: this.#load, discoveries }, this.#counts);
+    const policies = this.#random.fork('policies');
+    const churn = { load: this.#load, discoveries, policies };
+    this.#happenings = new Churn(this.#world, churn, this.#counts);
     trace.event('world', `faults: ${this.#faults.map(faultInWords).join(', ') || 'none'}`);
     trace.event('world', `limits: ${JSON.stringify(this.#world.limits)}`);
   }
@@ -192,6 +202,10 @@ class Run {
           signal,
           onStrike: () => {
             tally(this.#counts, `fault: ${fault.fault}`);
+            this.#chronicler?.onStrike(fault.fault);
+          },
+          onHeal: () => {
+            this.#chronicler?.onHeal(fault.fault);
           },
         }),
       ),
@@ -255,12 +269,15 @@ class Run {
     const endAtMs = clock.monotonicMs() + durationMs;
     while (clock.monotonicMs() < endAtMs) {
       await clock.advance(Math.min(STEP_MS, endAtMs - clock.monotonicMs()));
-      if (options.embassyRuns) await this.#judge.step();
+      if (!options.embassyRuns) continue;
+      await this.#judge.step();
+      this.#chronicler?.onStep();
     }
   }
 
   #count(call: Call): void {
     tally(this.#counts, 'calls');
     tally(this.#counts, `calls ${call.outcome.kind}`);
+    this.#chronicler?.onCall(call);
   }
 }

@@ -212,6 +212,7 @@ export class World {
     const registration: Registration = { ttlMs, discovery };
     this.sources.register(service, endpoint, registration);
     this.truth.register(service, endpoint, discovery);
+    for (const watcher of this.#watchers) watcher.onRegistered?.(service, endpoint);
     if (ttlMs === undefined) return;
     this.clock.schedule(ttlMs, () => {
       if (!this.truth.endpointsOf(service, discovery).includes(endpoint)) return;
@@ -276,6 +277,7 @@ export class World {
   ): void {
     this.trace.event(discovery, `${service} lost ${formatSocketAddress(endpoint)}: ${why}`);
     this.truth.deregister(service, endpoint.id, discovery);
+    for (const watcher of this.#watchers) watcher.onDeregistered?.(service, endpoint);
   }
 }
 

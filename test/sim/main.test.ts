@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CHECKERS } from '../../sim/judge.ts';
@@ -32,6 +32,28 @@ describe('npm run sim', function () {
     });
     assert(traces[0] !== undefined && traces[0].length > 10_000);
     assert.equal(traces[0], traces[1]);
+  });
+
+  it('replays a trace, and says where it goes another way', () => {
+    const file = join(folder, 'replayed');
+    sim('--seed', '9', '--minutes', '0.1', '--trace', file);
+    const same = sim('--replay', file);
+    assert.equal(same.status, 0, same.stdout);
+    assert.match(same.stdout, /^seed 9, 0\.1 min, as commit /);
+    assert.match(same.stdout, /^the same as its trace, line by line$/m);
+    const [head = '', first = '', ...rest] = readFileSync(file, 'utf8').split('\n');
+    writeFileSync(file, [head, first, 'something else', ...rest.slice(1)].join('\n'));
+    const other = sim('--replay', file);
+    assert.equal(other.status, 1);
+    assert.match(other.stdout, /^another way than its trace from line 3 on\n +recorded: something else\n/m);
+  });
+
+  it('draws a run as a page', () => {
+    const file = join(folder, 'page.html');
+    const { status, stdout } = sim('--seed', '9', '--minutes', '0.1', '--report', file);
+    assert.equal(status, 0, stdout);
+    assert(stdout.endsWith(`drawn in ${file}\n`));
+    assert.match(readFileSync(file, 'utf8'), /^<!doctype html>/);
   });
 
   it('draws a seed when none is given, and prints it first', () => {
@@ -68,6 +90,21 @@ describe('npm run sim', function () {
       message:
         "error: option '--services <count>' argument '0' is invalid. " +
         'It must be a whole number from 1 to 10000.\n',
+    },
+    {
+      name: 'a page of several runs',
+      args: ['--recorded', '--report', 'x.html'],
+      message: 'error: --report is of one run, and --recorded of several: give one of them\n',
+    },
+    {
+      name: 'a seed beside a trace',
+      args: ['--replay', 'x', '--seed', '1'],
+      message: 'error: the trace of --replay names its seed: leave --seed out\n',
+    },
+    {
+      name: 'a trace that is none',
+      args: ['--replay', '/dev/null'],
+      message: 'error: /dev/null: it is not a trace of this simulation: write one with --trace\n',
     },
     {
       name: 'an unknown option',

@@ -23,8 +23,8 @@ describe('the checkers of the simulation', function () {
       const missed = checkers.filter((checker) => !found.some((one) => one === checker));
       assert.deepEqual(missed, [], 'every one of them must notice');
       if (isAlone) assert.deepEqual(found, checkers, JSON.stringify(report.violations));
-      const text = reportLines(report, checkers).join('\n');
-      for (const part of ['VIOLATED', `seed ${report.seed}, at `, 'expected: ', 'seen: ']) {
+      const text = reportLines(report, checkers, 'abc').join('\n');
+      for (const part of ['VIOLATED', `seed ${report.seed}, commit abc, tick `, 'expected: ', 'seen: ']) {
         assert(text.includes(part), part);
       }
       assert(replayCommand(report).startsWith(`npm run sim -- --seed ${report.seed} `));
