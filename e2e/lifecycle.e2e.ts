@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { parseStreamReport, startEndpoint } from './support/endpoint.ts';
 import { printProgress } from './support/progress.ts';
 import { streamPayloadSha256 } from './support/stream-payload.ts';
-import { requestsOf, tally } from './support/traffic.ts';
+import { Traffic, requestsOf, tally } from './support/traffic.ts';
 import { until } from './support/until.ts';
 import { World } from './support/world.ts';
 import type { Consumer } from './support/consumer.ts';
@@ -101,6 +101,32 @@ describe('the life of embassy as a daemon', () => {
     assert.equal(got.slice(0, 64), streamPayloadSha256(STREAM_BYTES));
     assert.equal(await embassy.waitExit(LOG_TIMEOUT_MS), 0);
     await consumer.exec(['rm', '/go', '/got']);
+  });
+
+  it('[P37] hands over to a new daemon: rules stay, no request fails, a stop leaves nothing', async () => {
+    await using embassy = await start();
+    const rules = await world.host.iptablesSave();
+    await using traffic = await Traffic.start(world.host, consumer, {
+      address: world.virtualIp,
+      port: 80,
+      everyMs: 5,
+    });
+    await traffic.more(20);
+    await embassy.signal('SIGUSR2');
+    const line = await embassy.waitForLog(/upgrade: process \d+ takes over/u, LOG_TIMEOUT_MS);
+    assert.equal(await embassy.waitExit(LOG_TIMEOUT_MS), 0);
+    const takenOver = async (): Promise<true | undefined> =>
+      (await embassy.log()).includes('upgrade: this daemon has taken over') || undefined;
+    await until('the new daemon to take over', takenOver, { timeoutMs: LOG_TIMEOUT_MS });
+    await traffic.more(100);
+    assert.deepEqual(Object.keys(tally(await traffic.stop())), ['web']);
+    assert.equal(await world.host.iptablesSave(), rules);
+    const pid = /process (\d+) takes over/u.exec(line)?.[1] ?? '';
+    await world.host.output(['sh', '-c', 'kill "$1"', 'kill', pid]);
+    const gone = async (): Promise<true | undefined> =>
+      (await world.host.exec(['sh', '-c', 'kill -0 "$1"', 'kill', pid])).exitCode === 0 ? undefined : true;
+    await until('the new daemon to end', gone, { timeoutMs: LOG_TIMEOUT_MS });
+    assert.equal(await world.host.iptablesSave(), rulesBefore);
   });
 
   it('[P28] ends with exactly one set of rules when it is started after a kill -9', async () => {

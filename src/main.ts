@@ -5,7 +5,6 @@ import { EventLog } from './app/event-log.ts';
 import { listenPlan } from './app/listen-plan.ts';
 import { createRelay } from './app/relay.ts';
 import { connectionBudget } from './app/connection-budget.ts';
-import { ProxierPair } from './app/proxier-pair.ts';
 import { survey } from './app/survey.ts';
 import { UserspaceProxier } from './app/userspace-proxier.ts';
 import { createLog } from './adapters/log/client.ts';
@@ -16,7 +15,6 @@ import { addressesOfInterface, hostAddresses, isLocalAddress } from './adapters/
 import { MarkedDescriptors } from './adapters/node/marked-descriptors.ts';
 import { NodeClock } from './adapters/node/node-clock.ts';
 import { NodeDialer } from './adapters/node/node-dialer.ts';
-import { NodeListener } from './adapters/node/node-listener.ts';
 import { NodeProber } from './adapters/node/node-prober.ts';
 import { NodeResolver } from './adapters/node/node-resolver.ts';
 import { NodeRandom } from './adapters/node/node-random.ts';
@@ -39,6 +37,7 @@ import { createKernelProxier, removeKernelTable } from './wiring/create-kernel-p
 import { followFlowTable } from './wiring/follow-flow-table.ts';
 import { openAccessLog } from './wiring/open-access-log.ts';
 import { serveAdmin } from './wiring/serve-admin.ts';
+import { Succession } from './wiring/succession.ts';
 import { failureInWords } from './wiring/failure-in-words.ts';
 import { askDaemon } from './wiring/ask-daemon.ts';
 import { runDoctor } from './wiring/run-doctor.ts';
@@ -122,13 +121,15 @@ async function withLog(
 
 async function run(options: Options, written: AdjustableLog): Promise<number> {
   const log = new EventLog({ clock, log: written });
-  const { stop, abort } = stopSignals(log);
+  const { stop, abort, stopNow } = stopSignals(log);
   const metrics = new PrometheusMetrics();
   log.info(`embassy ${packageVersion()} starts`, {
     provider: options.provider,
     discovery: options.discoveries.map(({ name }) => name).join(', '),
   });
   await using resources = new AsyncDisposableStack();
+  const shape = `${options.capture.kind} ${options.proxier}`;
+  const succession = new Succession({ clock, log }, { environment: process.env, pid: process.pid, shape });
   // While nothing is bound, no socket and perhaps no other timer keeps the process.
   const alive = setInterval(() => undefined, ALIVE_INTERVAL_MS);
   resources.defer(() => {
@@ -144,7 +145,6 @@ async function run(options: Options, written: AdjustableLog): Promise<number> {
   }
   const listen = listenPlan(HOST, { ...options, virtualIps });
   if (options.capture.kind === 'none') tellUncaptured(options, HOST, log);
-  const listener = new NodeListener({ log }, SOCKET_TUNING_DEFAULT);
   const isCapturing = options.capture.kind === 'dnat' || options.capture.kind === 'redirect';
   const marked = new MarkedDescriptors({ log }, isCapturing ? virtualIps : []);
   const dialer = new NodeDialer({ clock }, SOCKET_TUNING_DEFAULT, {
@@ -156,22 +156,29 @@ async function run(options: Options, written: AdjustableLog): Promise<number> {
   const accessLog = openAccessLog({ log, metrics }, options.accessLog, resources);
   const proxier = resources.use(
     new UserspaceProxier(
-      { clock, log, metrics, listener, isLocal: isLocalAddress, dialer, relay, accessLog },
+      {
+        clock,
+        log,
+        metrics,
+        listener: succession.listener,
+        isLocal: isLocalAddress,
+        dialer,
+        relay,
+        accessLog,
+      },
       { ...options, maxConnections, listen },
     ),
   );
   await proxier.open();
-  const kernel = await createKernelProxier(
-    { clock, log },
-    options,
-    virtualIps,
-    () => daemon.consumers.interfaces,
-  );
+  const kernel = await createKernelProxier({ clock, log }, options, virtualIps, {
+    interfaces: () => daemon.consumers.interfaces,
+    turn: succession.turn,
+  });
   if (kernel !== undefined) resources.use(kernel);
   if (listen.kind === 'captured') log.info(`listening on ${listen.at.map(formatSocketAddress).join(', ')}`);
   tellHiddenPorts(log, HOST, { ...options, virtualIps });
   const capture = createCapture(
-    { clock, random, log, metrics, host: HOST },
+    { clock, random, log, metrics, host: HOST, turn: succession.turn },
     { ...options, virtualIps, listen },
   );
   const daemon = new Daemon(
@@ -190,20 +197,20 @@ async function run(options: Options, written: AdjustableLog): Promise<number> {
       resolver: new NodeResolver({ clock }),
       prober: new NodeProber({ clock, dialer }),
       memory,
-      proxier: kernel === undefined ? proxier : new ProxierPair({ kernel, userspace: proxier }),
+      proxier: succession.proxier({ kernel, userspace: proxier }, options),
       capture,
     },
     { ...options, defaults: { discoveries: discoveryChoices(options), balance: options.balance } },
   );
   const view = new DaemonView({ clock, daemon, proxier, kernel, events: log }, { version: packageVersion() });
   metrics.observe(view);
-  await serveAdmin({ daemon: view, metrics, log }, options.admin, {
-    readsNeedToken: () => view.hasHostConsumers,
-    resources,
-  });
+  const openAdmin = async (): Promise<AsyncDisposable> =>
+    serveAdmin({ daemon: view, metrics, log }, options.admin, {
+      readsNeedToken: () => view.hasHostConsumers,
+    });
   const supervisor = resources.use(findSupervisor({ clock }, process.env));
-  stop.addEventListener('abort', supervisor.stopping);
-  supervisor.ready();
+  resources.use(succession);
+  await succession.serve({ daemon, openAdmin, supervisor, stop, stopNow });
   await daemon.run({ stop, abort });
   log.info(`embassy stopped; ${metrics.summary()}`);
   return 0;

@@ -34,7 +34,7 @@ async function measure(services: number): Promise<string> {
       virtualIps: [address('172.17.0.1')],
       interfaces: () => ['docker0'],
       endpointDrainMs: 3_600_000,
-      keepsRules: false,
+      keepsRules: () => false,
     },
   );
   const routes = new Map<BindingId, Route>();

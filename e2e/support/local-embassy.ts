@@ -27,6 +27,10 @@ export interface LocalEmbassyOptions {
   /** Limit of open files of the process. */
   readonly files?: number;
   readonly extra?: readonly string[];
+  /** Where it is asked; nowhere unless told. */
+  readonly admin?: readonly string[];
+  /** Variables beside those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
   /** What is bound for whoever arrives; `web;80,gone;81` unless told. */
   readonly services?: string;
 }
@@ -57,7 +61,7 @@ export class LocalEmbassy implements AsyncDisposable {
     const file = path.join(environment().runDirectory, `endpoints-${made}.yaml`);
     await writeFile(file, `web: [${endpoints.join(', ')}]\ngone: []\n`);
     const services = ['-provider=static', `-services=${options.services ?? 'web;80,gone;81'}`, '-consumer=*'];
-    const admin = ['--admin-socket=off', '--admin-listen=off'];
+    const admin = options.admin ?? ['--admin-socket=off', '--admin-listen=off'];
     const own = [
       `-discovery=file:${file}`,
       `--listen=127.0.0.1+${offset}`,
@@ -67,7 +71,9 @@ export class LocalEmbassy implements AsyncDisposable {
     ];
     const limit = files === undefined ? 'exec "$@"' : `ulimit -n ${files} && exec "$@"`;
     const argv = ['-c', limit, 'sh', process.execPath, MAIN, ...services, ...own];
-    const embassy = new LocalEmbassy(spawn('sh', argv, { stdio: ['ignore', 'pipe', 'pipe'] }));
+    const embassy = new LocalEmbassy(
+      spawn('sh', argv, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } }),
+    );
     await embassy.waitForLog(/listening on .* for port /u, READY_TIMEOUT_MS);
     if (options.services === undefined) {
       await embassy.waitForLog(/listening on .* for port 81/u, READY_TIMEOUT_MS);
@@ -120,7 +126,19 @@ export class LocalEmbassy implements AsyncDisposable {
     return this.#child.exitCode;
   }
 
+  /** The daemons that took over by upgrades, oldest first; the last one serves. */
+  get successors(): readonly number[] {
+    return [...this.#log.matchAll(/upgrade: process (\d+) takes over/gu)].map(([, pid]) => Number(pid));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const pid of this.successors) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It ended by itself.
+      }
+    }
     this.#child.kill('SIGKILL');
     await this.ended();
   }

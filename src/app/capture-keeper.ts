@@ -7,6 +7,7 @@ import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { Random } from '../ports/random.ts';
 import type { Capture, Redirector } from '../ports/redirector.ts';
+import type { RulesTurn } from '../ports/upgrade.ts';
 import type { CapturePlan } from './capture-plan.ts';
 
 /** Rules are looked at this often, so that wiped ones are back within 5 s [C4]. */
@@ -22,6 +23,8 @@ export interface CaptureKeeperDependencies {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly redirector: Redirector;
+  /** Whose the rules are, where there are upgrades; undefined: always ours. */
+  readonly turn?: RulesTurn | undefined;
 }
 
 /**
@@ -68,7 +71,8 @@ export class CaptureKeeper {
    *   command. Trouble that may pass, and all trouble later, is logged once and tried again.
    */
   async run(options: { readonly signal: AbortSignal }): Promise<void> {
-    const { log, metrics } = this.#dependencies;
+    const { log, metrics, turn } = this.#dependencies;
+    if (turn !== undefined && !(await turn.comes(options))) return;
     await this.#runner.run(async () => this.#ensure(options.signal), {
       signal: options.signal,
       onFailure: (error) => {
@@ -84,12 +88,13 @@ export class CaptureKeeper {
   }
 
   /**
-   * Removes the rules. Never throws: what could not be removed is logged with what to do.
+   * Removes the rules, unless they are another daemon's in an upgrade. Never throws: what could not be
+   * removed is logged with what to do.
    *
    * @param signal - Gives up at once.
    */
   async cleanup(options: { readonly signal: AbortSignal }): Promise<void> {
-    if (this.#hopeless) return;
+    if (this.#hopeless || this.#dependencies.turn?.isOurs === false) return;
     const { clock, log, redirector } = this.#dependencies;
     const abort = new AbortController();
     const cancel = clock.schedule(CLEANUP_LIMIT_MS, () => {

@@ -128,6 +128,11 @@ export class Daemon {
     };
   }
 
+  /** Has everything computed and written once more: what was held back so far may be written now. */
+  resync(): void {
+    this.#runner.mark();
+  }
+
   /** What the providers told, for people and checkers. */
   get consumers(): ConsumerSet {
     return this.#consumers;
@@ -182,7 +187,9 @@ export class Daemon {
       const cut = await proxier.drain(leftMs, { signal: options.abort });
       if (cut > 0) {
         const what = cut === 1 ? '1 open connection was cut' : `${cut} open connections were cut`;
-        log.warn(`${what} ${options.abort.aborted ? 'at once' : 'after the drain (--drain)'}`);
+        log.warn(
+          `${what} ${options.abort.aborted ? 'at once' : 'after the drain (--drain, --upgrade-drain)'}`,
+        );
       }
       ending.abort();
       await Promise.allSettled(work);

@@ -183,6 +183,10 @@ export const OPTIONS = {
     defaults: ['8'],
     help: 'how long open connections may last at stop',
   }),
+  upgradeDrain: row('upgrade-drain', duration({ minMs: 0, maxMs: DAY_MS }), CONNECTIONS, {
+    defaults: ['300'],
+    help: 'how long they may last in a daemon that was\nreplaced (SIGUSR2)',
+  }),
   endpointDrain: row('endpoint-drain', duration({ minMs: 0, maxMs: DAY_MS }), CONNECTIONS, {
     defaults: ['60'],
     help: 'how long those to a removed endpoint may last',

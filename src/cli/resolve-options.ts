@@ -70,6 +70,7 @@ export interface Options extends LogOptions {
   readonly endpointDrainMs: number;
   readonly resilience: ResilienceChoice;
   readonly drainMs: number;
+  readonly upgradeDrainMs: number;
   /** The most flows the kernel shall track; undefined leaves it. */
   readonly conntrackMax: number | undefined;
   /** How long it shall track an established flow without a packet; undefined leaves it. */
@@ -184,6 +185,7 @@ function readRest(reader: OptionReader): Omit<Options, 'discoveries' | 'capture'
     halfCloseTimeoutMs: reader.one(OPTIONS.halfCloseTimeout),
     maxConnectionsPerBinding: reader.one(OPTIONS.maxConnectionsPerBinding),
     drainMs: reader.one(OPTIONS.drain),
+    upgradeDrainMs: reader.one(OPTIONS.upgradeDrain),
     endpointDrainMs: reader.one(OPTIONS.endpointDrain),
     resilience: readResilience(reader),
     conntrackMax: reader.optional(OPTIONS.conntrackMax)?.value,

@@ -8,11 +8,12 @@ import type { Options } from '../cli/resolve-options.ts';
 import type { IpAddress } from '../domain/address.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
+import type { RulesTurn } from '../ports/upgrade.ts';
 
 /**
  * Makes the data plane in the kernel, where it was asked for and this host has what it needs.
  *
- * @param interfaces - Where consumers' traffic arrives, now.
+ * @param rest - `interfaces`: where consumers' traffic arrives, now; `turn`: whose the table is.
  * @returns Undefined where everything is carried in userspace; why is said.
  * @throws {NftablesError} `--proxier=nftables`, and this host cannot.
  */
@@ -20,7 +21,7 @@ export async function createKernelProxier(
   dependencies: { readonly clock: Clock; readonly log: Log },
   options: Pick<Options, 'capture' | 'endpointDrainMs' | 'keepRules' | 'proxier'>,
   virtualIps: readonly IpAddress[],
-  interfaces: () => readonly string[],
+  { interfaces, turn }: { readonly interfaces: () => readonly string[]; readonly turn: RulesTurn },
 ): Promise<NftablesProxier | undefined> {
   const { log } = dependencies;
   const client = nftablesClient();
@@ -37,7 +38,8 @@ export async function createKernelProxier(
     log.warn(`${error.inWords} Everything is carried in userspace.`);
     return undefined;
   }
-  const { endpointDrainMs, keepRules: keepsRules } = options;
+  const { endpointDrainMs, keepRules } = options;
+  const keepsRules = (): boolean => keepRules || !turn.isOurs;
   return new NftablesProxier(
     { ...dependencies, client, flows: conntrackFlowCutter(), host: hostNetworks() },
     { virtualIps, interfaces, endpointDrainMs, keepsRules },

@@ -8,6 +8,7 @@ import { VirtualIpUnknown } from '../app/find-virtual-ips.ts';
 import { HostAddressError } from '../app/listen-plan.ts';
 import { MarathonError } from '../adapters/marathon/marathon-client.ts';
 import { ListenError } from '../ports/listener.ts';
+import { SuccessorError } from '../ports/upgrade.ts';
 import { NftablesError } from '../adapters/nftables/nftables-client.ts';
 import { RedirectorError } from '../ports/redirector.ts';
 import { TokenFileError } from '../adapters/node/token-file.ts';
@@ -25,6 +26,7 @@ export function failureInWords(error: unknown): string {
   if (error instanceof SourceUnreachable) return `${error.message} (--fail-fast)`;
   const known =
     error instanceof ListenError ||
+    error instanceof SuccessorError ||
     error instanceof AccessLogError ||
     error instanceof AdminListenError ||
     error instanceof TokenFileError ||

@@ -9,6 +9,7 @@ import type { Log } from '../ports/log.ts';
  * Serves the admin API where it was asked for. A place that nobody named and that cannot be had is said and
  * left out: traffic goes before insight.
  *
+ * @returns Disposed, its places are free again.
  * @throws {AdminListenError} A place that was named cannot be had.
  * @throws {TokenFileError} The token cannot be read.
  */
@@ -17,9 +18,8 @@ export async function serveAdmin(
   choice: AdminChoice,
   options: {
     readonly readsNeedToken: () => boolean;
-    readonly resources: AsyncDisposableStack;
   },
-): Promise<void> {
+): Promise<AsyncDisposable> {
   const { log } = dependencies;
   const token = choice.tokenFile === undefined ? undefined : readTokenFile(choice.tokenFile);
   const places: { readonly at: AdminServerOptions['at']; readonly given: boolean }[] = [];
@@ -30,13 +30,15 @@ export async function serveAdmin(
     const { address, port, given } = choice.listen;
     places.push({ at: { kind: 'tcp', address, port }, given });
   }
+  await using opened = new AsyncDisposableStack();
   for (const { at, given } of places) {
     try {
-      const { readsNeedToken, resources } = options;
-      resources.use(await openAdminServer(dependencies, { at, token, readsNeedToken }));
+      const { readsNeedToken } = options;
+      opened.use(await openAdminServer(dependencies, { at, token, readsNeedToken }));
     } catch (error) {
       if (given || !(error instanceof AdminListenError)) throw error;
       log.info(`${error.message}; going on without`);
     }
   }
+  return opened.move();
 }

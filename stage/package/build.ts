@@ -32,7 +32,7 @@ const COMPLETIONS: Readonly<Record<Shell, string>> = {
 /** The command: it finds its program beside itself, also where it is reached by a link. */
 const COMMAND = `#!/bin/sh
 lib=$(dirname "$(readlink -f "$0")")/../lib/embassy
-exec "$lib/node" "$lib/program/stage/embassy.cjs" "$@"
+EMBASSY_PROGRAM=$0 exec "$lib/node" "$lib/program/stage/embassy.cjs" "$@"
 `;
 
 process.exitCode = await main();

@@ -2,8 +2,8 @@
 const WITH_SYSTEMD = 'if [ -d /run/systemd/system ]; then';
 
 /**
- * The scripts that Debian runs around a package, by name. An upgrade restarts a daemon that runs; a removal
- * stops it first, so that it takes its rules away.
+ * The scripts that Debian runs around a package, by name. An upgrade has a daemon that runs hand over to the
+ * new one; a removal stops it first, so that it takes its rules away.
  *
  * @see Debian Policy, chapter 6.
  */
@@ -12,7 +12,9 @@ export const MAINTAINER_SCRIPTS: Readonly<Record<'postinst' | 'prerm' | 'postrm'
     'if [ "$1" = configure ]; then',
     `  ${WITH_SYSTEMD}`,
     '    systemctl daemon-reload || true',
-    '    systemctl try-restart embassy.service || true',
+    '    if systemctl is-active --quiet embassy.service; then',
+    '      systemctl kill --kill-who=main --signal=USR2 embassy.service || true',
+    '    fi',
     '  fi',
     'fi',
   ),

@@ -4,13 +4,16 @@ import { MemoryLog } from '../../sim/log.ts';
 import { MemoryMetrics } from '../../sim/metrics.ts';
 import { SeededRandom } from '../../sim/random.ts';
 import { CaptureKeeper } from '../../src/app/capture-keeper.ts';
+import { TakeOver } from '../../src/app/upgrade/take-over.ts';
 import { RedirectorError } from '../../src/ports/redirector.ts';
 import { at } from '../support/addresses.ts';
 import { binding } from '../support/bindings.ts';
 import { address, port } from '../support/endpoints.ts';
+import { scriptedPredecessor } from '../support/scripted-predecessor.ts';
 import { settle } from '../support/settle.ts';
 import type { CapturePlan } from '../../src/app/capture-plan.ts';
 import type { Capture, Redirector } from '../../src/ports/redirector.ts';
+import type { RulesTurn } from '../../src/ports/upgrade.ts';
 
 const PLAN: CapturePlan = {
   kind: 'dnat',
@@ -45,6 +48,34 @@ describe('CaptureKeeper', () => {
       'capturing traffic for 172.17.0.1 from docker0',
       'capturing traffic for 172.17.0.1 from br-1, docker0',
     ]);
+    await bench.stop();
+  });
+
+  it('[P37] writes nothing before its turn, and everything then', async () => {
+    const { predecessor, letGo } = scriptedPredecessor();
+    const bench = keep(PLAN, new TakeOver({ clock: new SimClock(settle) }, predecessor));
+    bench.keeper.setInterfaces(['docker0']);
+    await bench.clock.advance(60_000);
+    assert.deepEqual(bench.kernel.written, []);
+    letGo();
+    await bench.clock.advance(1_000);
+    assert.deepEqual(bench.kernel.written, ['docker0']);
+    await bench.stop();
+  });
+
+  it('[P37] leaves the rules to the daemon whose they are: before its turn, and after', async () => {
+    const { predecessor, letGo } = scriptedPredecessor();
+    const turn = new TakeOver({ clock: new SimClock(settle) }, predecessor);
+    const bench = keep(PLAN, turn);
+    bench.kernel.needNoRules();
+    const { signal } = new AbortController();
+    await bench.keeper.cleanup({ signal });
+    assert(bench.kernel.present, "they are the predecessor's");
+    letGo();
+    await settle();
+    turn.giveAway();
+    await bench.keeper.cleanup({ signal });
+    assert(bench.kernel.present, "they are the successor's");
     await bench.stop();
   });
 
@@ -258,7 +289,7 @@ function textOf(capture: Capture): string {
   return [...from, ...bound].join(' ');
 }
 
-function keep(plan: CapturePlan = PLAN): Bench {
+function keep(plan: CapturePlan = PLAN, turn?: RulesTurn): Bench {
   const [clock, log, metrics, kernel] = [
     new SimClock(settle),
     new MemoryLog(),
@@ -266,7 +297,7 @@ function keep(plan: CapturePlan = PLAN): Bench {
     new FakeKernel(),
   ];
   const keeper = new CaptureKeeper(
-    { clock, log, metrics, random: new SeededRandom(1), redirector: kernel },
+    { clock, log, metrics, random: new SeededRandom(1), redirector: kernel, turn },
     plan,
   );
   const abort = new AbortController();

@@ -217,7 +217,9 @@ describe('Daemon', () => {
     await bench.stop();
     assert.deepEqual(bench.steps, ['rules for docker0', 'rules removed', 'drain with 1 watch open']);
     assert.deepEqual(bench.discovery.watched, []);
-    assert.deepEqual(bench.log.messages('warn'), ['2 open connections were cut after the drain (--drain)']);
+    assert.deepEqual(bench.log.messages('warn'), [
+      '2 open connections were cut after the drain (--drain, --upgrade-drain)',
+    ]);
     assert.equal(bench.clock.pendingTimers, 0);
   });
 

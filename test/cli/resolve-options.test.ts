@@ -233,6 +233,7 @@ describe('resolveOptions', () => {
         tokenFile: undefined,
       },
       unknownWaitMs: 3_000,
+      upgradeDrainMs: 300_000,
       maxConnections: 10_000,
       maxConnectionsPerBinding: 10_000,
       endpointDrainMs: 60_000,

@@ -198,7 +198,7 @@ describe('MAINTAINER_SCRIPTS', () => {
 
   it('stop a daemon before its program goes, and restart it on an upgrade', () => {
     assert.match(MAINTAINER_SCRIPTS.prerm, /= remove[\s\S]*disable --now embassy[\s\S]*embassy cleanup/);
-    assert.match(MAINTAINER_SCRIPTS.postinst, /try-restart embassy/);
+    assert.match(MAINTAINER_SCRIPTS.postinst, /--kill-who=main --signal=USR2 embassy/);
   });
 });
 

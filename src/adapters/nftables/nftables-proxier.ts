@@ -37,8 +37,8 @@ export interface NftablesProxierOptions {
   readonly interfaces: () => readonly string[];
   /** How long connections to a removed endpoint may go on, in milliseconds. */
   readonly endpointDrainMs: number;
-  /** Whether the table stays when the daemon stops, for an upgrade. */
-  readonly keepsRules: boolean;
+  /** Whether the table stays when the daemon stops, for an upgrade; asked then. */
+  readonly keepsRules: () => boolean;
 }
 
 /**
@@ -116,7 +116,7 @@ export class NftablesProxier implements Proxier {
 
   /** A stop goes on also where the table cannot be removed: what is open must still get its time. */
   async #remove(): Promise<void> {
-    if (this.#options.keepsRules || this.#written === undefined) return;
+    if (this.#options.keepsRules() || this.#written === undefined) return;
     const { client, log } = this.#dependencies;
     try {
       await client.apply(removal(), { signal: this.#stop.signal });

@@ -38,6 +38,7 @@ export interface ListenerDependencies {
 export class NodeListener implements Listener {
   readonly #log: Log;
   readonly #tuning: SocketTuning;
+  readonly #open = new Map<Server, SocketAddress>();
 
   constructor(dependencies: ListenerDependencies, tuning: SocketTuning) {
     this.#log = dependencies.log;
@@ -48,7 +49,40 @@ export class NodeListener implements Listener {
     at: SocketAddress,
     onConnection: (connection: AcceptedConnection) => void,
   ): Promise<Listening> {
-    const server = await openServer(at);
+    return this.#listening(await openServer(at), at, onConnection);
+  }
+
+  /**
+   * Accepts at a socket that somebody else opened, as {@link listen} does at one of ours.
+   *
+   * @param socket - Listening, and ours from now on.
+   */
+  async adopt(
+    { at, fd }: { readonly at: SocketAddress; readonly fd: number },
+    onConnection: (connection: AcceptedConnection) => void,
+  ): Promise<Listening> {
+    const server = createServer();
+    await listenAt(server, at, { fd });
+    return this.#listening(server, at, onConnection);
+  }
+
+  /** The sockets that listen now, with their descriptors, for a process that shall inherit them. */
+  get sockets(): readonly { readonly at: SocketAddress; readonly fd: number }[] {
+    return [...this.#open].flatMap(([server, at]) => {
+      const fd = handleOf(server)?.fd ?? -1;
+      return fd < 0 ? [] : [{ at, fd }];
+    });
+  }
+
+  #listening(
+    server: Server,
+    at: SocketAddress,
+    onConnection: (connection: AcceptedConnection) => void,
+  ): Listening {
+    this.#open.set(server, at);
+    server.once('close', () => {
+      this.#open.delete(server);
+    });
     const handle = handleOf(server);
     if (handle !== undefined) tune(handle, this.#tuning);
     const fixed = ANY_ADDRESS.has(at.address) ? undefined : at;

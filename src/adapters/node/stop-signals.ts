@@ -4,10 +4,12 @@ import type { Log } from '../../ports/log.ts';
  * Follows the signals that end the process: the first stops in order, the second at once [C9]. Each is said.
  *
  * @returns Two signals, aborted by the first and by the second. They are followed until the process ends.
+ *   `stopNow` stops in order as the first signal does.
  */
 export function stopSignals(log: Pick<Log, 'info' | 'warn'>): {
   readonly stop: AbortSignal;
   readonly abort: AbortSignal;
+  readonly stopNow: () => void;
 } {
   const stop = new AbortController();
   const abort = new AbortController();
@@ -22,5 +24,8 @@ export function stopSignals(log: Pick<Log, 'info' | 'warn'>): {
       }
     });
   }
-  return { stop: stop.signal, abort: abort.signal };
+  const stopNow = (): void => {
+    stop.abort();
+  };
+  return { stop: stop.signal, abort: abort.signal, stopNow };
 }

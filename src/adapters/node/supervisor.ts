@@ -30,6 +30,8 @@ export interface Supervisor extends Disposable {
   readonly isThere: boolean;
   /** Says that we serve; from then on the watchdog is fed for as long as the event loop turns. */
   ready(): void;
+  /** Says that another process is the service's main one from now on; nothing more is heard of us. */
+  handTo(pid: number): void;
   /** Says that we stop, and may take a while. */
   readonly stopping: () => void;
 }
@@ -62,6 +64,10 @@ export function findSupervisor(
         });
       };
       feed();
+    },
+    handTo: (pid) => {
+      cancel?.();
+      say(`MAINPID=${pid}`);
     },
     stopping: () => {
       say('STOPPING=1');

@@ -97,7 +97,7 @@ describe('NftablesProxier on the kernel', function () {
         virtualIps: [address(VIRTUAL_IP), address(VIRTUAL_IP6)],
         interfaces: () => ['docker0'],
         endpointDrainMs: 60_000,
-        keepsRules: rest.keepsRules ?? false,
+        keepsRules: () => rest.keepsRules ?? false,
       },
     );
   }

@@ -34,7 +34,7 @@ function bench(refuses: (script: string) => boolean): {
       virtualIps: [address('172.17.0.1')],
       interfaces: () => ['docker0'],
       endpointDrainMs: 0,
-      keepsRules: false,
+      keepsRules: () => false,
     },
   );
   return { proxier, clock, log, scripts };

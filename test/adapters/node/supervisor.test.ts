@@ -53,6 +53,19 @@ describe('findSupervisor', () => {
     rmSync(directory, { recursive: true });
   });
 
+  it('[P37] names the process that takes over, and is not heard of any more', async () => {
+    const name = join(directory, 'notify');
+    using listening = new Listening(name);
+    using supervisor = findSupervisor({ clock }, { NOTIFY_SOCKET: name, WATCHDOG_USEC: '2000000' });
+    supervisor.ready();
+    supervisor.handTo(4711);
+    await clock.advance(10_000);
+    assert.deepEqual(
+      [listening.next(), listening.next(), listening.next()],
+      ['READY=1', 'MAINPID=4711', undefined],
+    );
+  });
+
   for (const kind of ['a path', 'a name of the kernel']) {
     it(`says when we serve and when we stop, at ${kind}`, () => {
       const name = `${kind === 'a path' ? '' : '@'}${join(directory, 'notify')}`;
