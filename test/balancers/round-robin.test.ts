@@ -80,6 +80,33 @@ describe('RoundRobin', () => {
     assert.deepEqual(second.pick({ tried: new Set(), source: SOURCE })?.endpoint.tags, ['new']);
   });
 
+  it('keeps to the very turn of its weights, whatever other data changes before each pick [C6]', () => {
+    const [still, restless] = [new RoundRobin(), new RoundRobin()];
+    const endpoints = withWeights([5, 3, 1]);
+    const picker = still.update(endpoints);
+    for (let n = 0; n < 27; n += 1) {
+      const told = endpoints.map((each) => ({ ...each, tags: [`${n}`] })).reverse();
+      assert.equal(pick(n === 0 ? restless.update(endpoints) : restless.update(told)), pick(picker));
+    }
+  });
+
+  it('lets who waited longest come first when the set changes, and newcomers last', () => {
+    const balancer = new RoundRobin();
+    const first = balancer.update([0, 1, 2].map((n) => endpoint(n)));
+    assert.equal(pick(first), keyAt([endpoint(0)], 0));
+    const second = balancer.update([3, 2, 0, 1].map((n) => endpoint(n)));
+    const order = [1, 2, 0, 3].map((n) => endpointKey(endpoint(n)));
+    assert.deepEqual(
+      order.map(() => pick(second)),
+      order,
+    );
+  });
+
+  it('leaves out an endpoint of weight 0 also where the weights of others are scaled down', () => {
+    const picker = new RoundRobin().update(withWeights([65_535, 65_534, 0]));
+    assert.equal(tally(picker, 20_000).get(endpointKey(endpoint(2))), undefined);
+  });
+
   it('never picks an endpoint that was tried, and nothing when all were [P36]', () => {
     const picker = new RoundRobin().update([endpoint(0), endpoint(1)]);
     const tried = new Set([endpointKey(endpoint(0))]);
