@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { printProgress } from './support/progress.ts';
 import { Traffic, isRefused, outcomeOf, requestsOf, tally } from './support/traffic.ts';
+import { until } from './support/until.ts';
 import { World } from './support/world.ts';
 import type { Consumer } from './support/consumer.ts';
 import type { RunningEmbassy } from './support/started-docker-host.ts';
@@ -142,6 +143,39 @@ for (const proxier of ['nftables', 'auto']) {
         `nftables: ${all.length} requests while embassy was killed and started again, none failed`,
       );
       assert.deepEqual(tally(all), { [endpoint.name]: all.length });
+    });
+
+    it('[P37] hands over to a new daemon: the table stays, and no request fails', async () => {
+      await using blue = await world.offer(BLUE, 'blue');
+      await using green = await world.serve('green');
+      const consumer = await bound('reader', `${BLUE};80`);
+      await using traffic = await Traffic.start(world.host, consumer, {
+        address: world.virtualIp,
+        port: 80,
+        everyMs: EVERY_MS,
+      });
+      await traffic.more(20);
+      await embassy.signal('SIGUSR2');
+      const line = await embassy.waitForLog(/upgrade: process \d+ takes over/u, LOG_TIMEOUT_MS);
+      assert.equal(await embassy.waitExit(LOG_TIMEOUT_MS), 0);
+      const pid = /process (\d+) takes over/u.exec(line)?.[1] ?? '';
+      try {
+        const said = async (): Promise<true | undefined> =>
+          (await embassy.log()).includes('upgrade: this daemon has taken over') || undefined;
+        await until('the new daemon to take over', said, { timeoutMs: LOG_TIMEOUT_MS });
+        assert.match(await table(), /goto pool-/u);
+        await world.register(BLUE, green);
+        await traffic.first('that green answered', (request) => outcomeOf(request) === 'green');
+        const all = await traffic.stop();
+        assert.deepEqual(Object.keys(tally(all)).sort(), [blue.name, green.name], 'none may fail');
+      } finally {
+        await world.host.output(['sh', '-c', 'kill "$1"', 'kill', pid]);
+        const gone = async (): Promise<true | undefined> =>
+          (await world.host.output(['nft', 'list', 'tables'])).includes('embassy') ? undefined : true;
+        await until('the new daemon to end', gone, { timeoutMs: LOG_TIMEOUT_MS });
+        await embassy[Symbol.asyncDispose]();
+        embassy = await start();
+      }
     });
 
     it('[C9] leaves nothing when it is stopped', async () => {

@@ -40,6 +40,25 @@ function bench(refuses: (script: string) => boolean): {
   return { proxier, clock, log, scripts };
 }
 
+describe('NftablesProxier, where a route is not for the kernel,', () => {
+  it('[P31] says why, for as long as that is so', async () => {
+    const { proxier } = bench(() => false);
+    const asking = binding('172.17.0.2', '/a;80;proxy-protocol=v2');
+    const [left, taken] = [tableOf(1, [asking, [endpoint(1)]]), tableOf(2, [BOUND, [endpoint(1)]])];
+    for (const [table, reason] of [
+      [left, 'its endpoints want the PROXY protocol'],
+      [taken, undefined],
+    ] as const) {
+      const route = table.routes.get(BOUND.id);
+      assert(route !== undefined);
+      await proxier.sync(table);
+      assert.equal(proxier.carries(BOUND.id), reason === undefined);
+      assert.equal(proxier.reasonAgainst(route), reason);
+    }
+    await proxier[Symbol.asyncDispose]();
+  });
+});
+
 describe('NftablesProxier, where nft refuses,', () => {
   it('removes its table rather than leave an old one, and writes all anew next time', async () => {
     let isRefusing = false;

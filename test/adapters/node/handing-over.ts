@@ -1,6 +1,7 @@
 /**
  * Run by upgrade-processes.test.ts, and by itself once more as its own successor: listens at the address of
- * its argument, hands over, and prints what it saw. The successor answers one connection with its pid.
+ * its argument, hands over, and prints what it saw. The successor answers
+ * two connections with its pid.
  */
 import { MemoryLog } from '../../../sim/log.ts';
 import { InheritedListener } from '../../../src/adapters/node/inherited-listener.ts';
@@ -31,10 +32,12 @@ if (inheritance === undefined) {
   process.stdout.write(JSON.stringify(seen), () => process.exit());
 } else {
   const listener = new InheritedListener({ listener: own, log }, inheritance.sockets);
+  let answered = 0;
   const listening = await listener.listen(where, (connection) => {
     void connection.write(Buffer.from(`${inheritance.shape} ${process.pid}`)).then(() => {
       connection.close();
-      void listening.close().then(() => process.exit());
+      answered += 1;
+      if (answered === 2) void listening.close().then(() => process.exit());
     });
   });
   inheritance.predecessor.ready([`variables: ${Object.keys(process.env).filter(isOurs).join()}`]);

@@ -21,12 +21,12 @@ describe('startSuccessor', () => {
     const { pid, successor, lacks } = JSON.parse(seen.toString()) as Record<string, unknown>;
     assert.notEqual(pid, successor);
     assert.deepEqual(lacks, ['variables: '], 'what it inherited is taken out of its environment');
-    const answer = await text(connect({ host: where.address, port: where.port }));
-    assert.equal(answer, `a shape ${String(successor)}`);
-    // Nobody but the successor had the other one: by now it is closed.
+    const ask = async (): Promise<string> => text(connect({ host: where.address, port: where.port }));
+    assert.equal(await ask(), `a shape ${String(successor)}`);
     const refused = connect({ host: unwanted.address, port: unwanted.port });
     const [error] = (await once(refused, 'error')) as [NodeJS.ErrnoException];
     assert.equal(error.code, 'ECONNREFUSED', 'a socket that the successor does not want is closed');
+    assert.equal(await ask(), `a shape ${String(successor)}`, 'and it is still there');
   });
 });
 
