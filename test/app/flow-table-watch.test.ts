@@ -38,6 +38,16 @@ describe('watchFlowTable', () => {
   });
 });
 
+describe('watchFlowTable, where the kernel cannot be read', () => {
+  it('ends with the failure that nobody expected', async () => {
+    const broken = new Error('broken');
+    const flowTable = { read: async () => Promise.reject(broken), limit: async () => undefined };
+    const [clock, log, metrics] = [new SimClock(settle), new MemoryLog(), new MemoryMetrics()];
+    const { signal } = new AbortController();
+    await assert.rejects(watchFlowTable({ clock, log, metrics, flowTable }, { signal }), broken);
+  });
+});
+
 describe('limitFlowTable', () => {
   it('logs what cannot be set, and goes on', async () => {
     const [log, client] = [new MemoryLog(), new SimConntrack()];
@@ -45,5 +55,12 @@ describe('limitFlowTable', () => {
     const flowTable = new ConntrackTable({ client });
     await limitFlowTable({ flowTable, log }, { max: 5, establishedTimeoutMs: undefined });
     assert.match(log.messages('warn').join('\n'), /nf_conntrack_max cannot be set to 5/);
+  });
+
+  it('hides no other failure than that of a setting', async () => {
+    const broken = new Error('broken');
+    const flowTable = { read: async () => undefined, limit: async () => Promise.reject(broken) };
+    const limits = { max: 5, establishedTimeoutMs: undefined };
+    await assert.rejects(limitFlowTable({ flowTable, log: new MemoryLog() }, limits), broken);
   });
 });

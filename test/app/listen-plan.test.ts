@@ -43,6 +43,18 @@ const ROWS = [
 ];
 
 describe('listenPlan [C3] [C4]', () => {
+  it('names the virtual IP and the interface where neither has an address of its family', () => {
+    const host = { ...HOST, addressesOf: () => [address('10.0.0.5')] };
+    assert.throws(
+      () => listenPlan(host, { ...BASE, virtualIps: [address('2001:db8::1')] }),
+      (error) =>
+        error instanceof HostAddressError &&
+        error.message.includes('interface eth0') &&
+        error.message.includes('2001:db8::1') &&
+        error.message.includes('-interface=NAME'),
+    );
+  });
+
   for (const { name, choice, at } of ROWS) {
     it(`listens ${name}`, () => {
       const expected = at.map((each) => ({ address: address(each), port: port(9999) }));

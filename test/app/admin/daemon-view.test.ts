@@ -123,6 +123,28 @@ async function serving(): Promise<Bench> {
 }
 
 describe('DaemonView', () => {
+  it('knows whether a consumer is on the network of the host', async () => {
+    const { clock, provider, view, stop } = await serving();
+    assert.equal(view.hasHostConsumers, false);
+    const other = consumer('agent', { addresses: ['172.17.0.9', '172.17.0.1'] });
+    const addresses = other.addresses.map((each, n) => (n === 1 ? { ...each, network: 'host' } : each));
+    provider.put({ ...other, addresses });
+    await clock.advance(100);
+    assert.equal(view.hasHostConsumers, true);
+    await stop();
+  });
+
+  it('tells no more connections than are asked for', async () => {
+    const { dial, view, stop } = await serving();
+    await dial(80);
+    await dial(80);
+    assert.deepEqual(
+      [0, 1, 2, 3].map((limit) => view.connections(limit).length),
+      [0, 1, 2, 2],
+    );
+    await stop();
+  });
+
   it('tells bindings, services and endpoints, in the documents of the API', async () => {
     const { view, dial, stop } = await serving();
     await dial(80);
