@@ -12,6 +12,10 @@ const ADMIN_PORT = 9998;
 
 const READY_TIMEOUT_MS = 20_000;
 
+const POLICY_FILE = 'policy.yaml';
+const ALL_ALLOWED = "rules: [{ services: '*' }]\n";
+const OWNER_DENIED = "rules: [{ containers: { name: guest* }, services: '*' }]\n";
+
 describe('a container', () => {
   let stack: AsyncDisposableStack;
   let world: World;
@@ -23,7 +27,8 @@ describe('a container', () => {
     stack = new AsyncDisposableStack();
     world = stack.use(await World.start());
     stack.use(await world.offer(FRONTEND, 'frontend'));
-    embassy = stack.use(await world.embassy());
+    const policy = await world.host.writeShared(POLICY_FILE, ALL_ALLOWED);
+    embassy = stack.use(await world.embassy([`--access-policy=${policy}`]));
     owner = stack.use(await world.host.runConsumer({ name: 'owner', env: { BACKEND_A: `${FRONTEND};80` } }));
     stranger = stack.use(await world.host.runConsumer({ name: 'stranger' }));
     await embassy.waitForLog(/bound owner/u, READY_TIMEOUT_MS);
@@ -72,6 +77,25 @@ describe('a container', () => {
     assert.match((await guest.exec(change)).stderr, /403 Forbidden/u);
     const alive = await guest.exec(['wget', '-qO-', `${base}/healthz`]);
     assert.equal(alive.exitCode, 0, alive.stderr);
+  });
+
+  it('is refused what the access policy does not allow, from the moment that it says so', async () => {
+    await world.host.writeShared(POLICY_FILE, OWNER_DENIED);
+    await embassy.waitForLog(
+      /container owner, .*no rule of the access policy .* lets it use/u,
+      READY_TIMEOUT_MS,
+    );
+    const refused = await ask(owner, world.virtualIp, 80);
+    assert.ok(refused.every(isRefused), JSON.stringify(tally(refused)));
+    const explained = await world.host.runEmbassy(['explain', 'owner', '80']);
+    assert.match(explained.output, /Reported: .*no rule of the access policy/u);
+    await world.host.writeShared(POLICY_FILE, 'rules: [');
+    await embassy.waitForLog(/the last good one stays in force/u, READY_TIMEOUT_MS);
+    assert.ok((await ask(owner, world.virtualIp, 80)).every(isRefused));
+    const bound = (await embassy.log()).split('\n').filter((line) => line.includes('bound owner')).length;
+    await world.host.writeShared(POLICY_FILE, ALL_ALLOWED);
+    await embassy.waitForLog(/bound owner/u, READY_TIMEOUT_MS, bound);
+    assert.deepEqual(tally(await ask(owner, world.virtualIp, 80)), { frontend: 3 });
   });
 
   it('is not the only one kept out: another user of the host cannot ask over the socket', async () => {

@@ -5,7 +5,6 @@ import { EventLog } from './app/event-log.ts';
 import { listenPlan } from './app/listen-plan.ts';
 import { createRelay } from './app/relay.ts';
 import { connectionBudget } from './app/connection-budget.ts';
-import { survey } from './app/survey.ts';
 import { UserspaceProxier } from './app/userspace-proxier.ts';
 import { createLog } from './adapters/log/client.ts';
 import { PrometheusMetrics } from './adapters/metrics/client.ts';
@@ -21,7 +20,6 @@ import { NodeRandom } from './adapters/node/node-random.ts';
 import { SOCKET_TUNING_DEFAULT } from './adapters/node/socket-options.ts';
 import { stopSignals } from './adapters/node/stop-signals.ts';
 import { findSupervisor } from './adapters/node/supervisor.ts';
-import { formatCheck } from './cli/format-check.ts';
 import { program } from './cli/program.ts';
 import { formatSocketAddress } from './domain/address.ts';
 import {
@@ -34,21 +32,22 @@ import {
 import { createDiscoveries, createMemory, discoveryChoices } from './wiring/create-discoveries.ts';
 import { createProvider } from './wiring/create-provider.ts';
 import { createKernelProxier, removeKernelTable } from './wiring/create-kernel-proxier.ts';
+import { followFiles } from './wiring/follow-files.ts';
 import { followFlowTable } from './wiring/follow-flow-table.ts';
 import { openAccessLog } from './wiring/open-access-log.ts';
 import { serveAdmin } from './wiring/serve-admin.ts';
 import { Succession } from './wiring/succession.ts';
 import { failureInWords } from './wiring/failure-in-words.ts';
 import { askDaemon } from './wiring/ask-daemon.ts';
+import { runCheck } from './wiring/run-check.ts';
 import { runDoctor } from './wiring/run-doctor.ts';
 import type { AdjustableLog, Log } from './ports/log.ts';
+import type { BindingId } from './domain/binding.ts';
 import type { HostAddresses } from './app/listen-plan.ts';
 import type { Asking } from './cli/asking/resolve-asking.ts';
+import type { Invocation } from './cli/program.ts';
 import type { DoctorOptions, LogOptions, Options } from './cli/resolve-options.ts';
 import type { DiscoveryOptions } from './wiring/create-discoveries.ts';
-
-/** How long `embassy check` waits for each provider and service. */
-const SURVEY_TIMEOUT_MS = 5_000;
 
 /** How long `embassy cleanup` may take. */
 const CLEANUP_TIMEOUT_MS = 15_000;
@@ -73,16 +72,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', unless
 process.exitCode = await execute();
 
 async function execute(): Promise<number> {
-  const invocation = program(
-    {
-      out: (text) => process.stdout.write(text),
-      err: (text) => process.stderr.write(text),
-      readFile: (path) => readFileSync(path, 'utf8'),
-      environment: process.env,
-      version: packageVersion(),
-    },
-    process.argv.slice(2),
-  );
+  const invocation = invocationNow((text) => process.stderr.write(text));
   switch (invocation.command) {
     case 'done':
       return invocation.exitCode;
@@ -97,6 +87,27 @@ async function execute(): Promise<number> {
     case 'ask':
       return ask(invocation.asking);
   }
+}
+
+/** Reads the command line, with the environment and the config file as they are now. */
+function invocationNow(err: (text: string) => void): Invocation {
+  return program(
+    {
+      out: (text) => process.stdout.write(text),
+      err,
+      readFile: (path) => readFileSync(path, 'utf8'),
+      environment: process.env,
+      version: packageVersion(),
+    },
+    process.argv.slice(2),
+  );
+}
+
+/** The same for a daemon that runs: its options, or what is wrong. */
+function optionsNow(): Options | readonly string[] {
+  const lines: string[] = [];
+  const invocation = invocationNow((text) => lines.push(...text.trimEnd().split('\n')));
+  return invocation.command === 'run' ? invocation.options : lines;
 }
 
 /** Does a command and says in one line why it could not be done, if so. */
@@ -121,7 +132,7 @@ async function withLog(
 
 async function run(options: Options, written: AdjustableLog): Promise<number> {
   const log = new EventLog({ clock, log: written });
-  const { stop, abort, stopNow } = stopSignals(log);
+  const { stop, abort, stopNow, onHangUp } = stopSignals(log);
   const metrics = new PrometheusMetrics();
   log.info(`embassy ${packageVersion()} starts`, {
     provider: options.provider,
@@ -154,6 +165,7 @@ async function run(options: Options, written: AdjustableLog): Promise<number> {
   const { maxConnections, warning } = connectionBudget(options.maxConnections, openFileLimit());
   if (warning !== undefined) log[2 * maxConnections < options.maxConnections ? 'warn' : 'info'](warning);
   const accessLog = openAccessLog({ log, metrics }, options.accessLog, resources);
+  const denies = (id: BindingId): boolean => daemon.denies(id);
   const proxier = resources.use(
     new UserspaceProxier(
       {
@@ -165,6 +177,7 @@ async function run(options: Options, written: AdjustableLog): Promise<number> {
         dialer,
         relay,
         accessLog,
+        denies,
       },
       { ...options, maxConnections, listen },
     ),
@@ -181,7 +194,7 @@ async function run(options: Options, written: AdjustableLog): Promise<number> {
     { clock, random, log, metrics, host: HOST, turn: succession.turn },
     { ...options, virtualIps, listen },
   );
-  const daemon = new Daemon(
+  const daemon: Daemon = new Daemon(
     {
       clock,
       random,
@@ -202,6 +215,8 @@ async function run(options: Options, written: AdjustableLog): Promise<number> {
     },
     { ...options, defaults: { discoveries: discoveryChoices(options), balance: options.balance } },
   );
+  const files = { options, read: optionsNow };
+  onHangUp(await followFiles({ clock, log, daemon, proxier }, files, resources));
   const view = new DaemonView({ clock, daemon, proxier, kernel, events: log }, { version: packageVersion() });
   metrics.observe(view);
   const openAdmin = async (): Promise<AsyncDisposable> =>
@@ -217,31 +232,8 @@ async function run(options: Options, written: AdjustableLog): Promise<number> {
 }
 
 async function check(options: Options, log: Log): Promise<number> {
-  const { stop } = stopSignals(log);
-  await using resources = new AsyncDisposableStack();
-  const discoveries = await createDiscoveries({ clock, random }, withSecrets(options), resources);
-  const found = await survey(
-    {
-      clock,
-      providers: [
-        createProvider({ clock, random, log, host: HOST }, options, {
-          virtualIps: [],
-          udp: options.proxier !== 'userspace',
-        }),
-      ],
-      discoveries,
-      resolver: new NodeResolver({ clock }),
-    },
-    {
-      defaults: { discoveries: discoveryChoices(options), balance: options.balance },
-      maxBindings: options.maxBindings,
-      timeoutMs: SURVEY_TIMEOUT_MS,
-      signal: stop,
-    },
-  );
-  process.stdout.write(formatCheck(found));
-  const wrong = found.problems.length > 0 || found.bindings.some(({ service }) => service.kind !== 'known');
-  return wrong ? EXIT_FAILED : 0;
+  const out = (text: string): boolean => process.stdout.write(text);
+  return runCheck({ clock, random, log, host: HOST, out }, withSecrets(options), stopSignals(log).stop);
 }
 
 async function doctor(options: DoctorOptions, log: Log): Promise<number> {

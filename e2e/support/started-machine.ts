@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { AbstractStartedContainer, getContainerRuntimeClient } from 'testcontainers';
@@ -106,6 +106,12 @@ export class StartedMachine extends AbstractStartedContainer {
   /** Undoes `partition`. */
   async repair(address: string): Promise<void> {
     await this.output(['nft', `delete table ip ${partitionTable(address)}`]);
+  }
+
+  /** Writes a file of the shared folder; gives its path inside. */
+  async writeShared(name: string, text: string): Promise<string> {
+    await writeFile(path.join(this.sharedDirectory, name), text);
+    return path.posix.join(SHARED_DIRECTORY, name);
   }
 
   /** A text file of the shared folder; empty while it is not there. */

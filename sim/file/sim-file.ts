@@ -1,5 +1,5 @@
-import { FileError } from '../../src/adapters/file/file-client.ts';
-import type { FileClient } from '../../src/adapters/file/file-client.ts';
+import { FileError } from '../../src/ports/file-client.ts';
+import type { FileClient } from '../../src/ports/file-client.ts';
 
 /**
  * A simulated file under the file adapter's logic. It can be written in steps, be away, refuse to be read,

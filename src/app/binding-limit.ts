@@ -2,11 +2,16 @@ import type { BindingId } from '../domain/binding.ts';
 
 /** Bounds the connections of each binding, so that one consumer cannot take every place there is. */
 export class BindingLimit {
-  readonly #max: number;
+  #max: number;
   readonly #open = new Map<BindingId, number>();
 
   /** @param max - The most connections of one binding at once, ≥ 1. */
   constructor(max: number) {
+    this.#max = max;
+  }
+
+  /** From now on at most so many; those above it that are open stay. */
+  setMax(max: number): void {
     this.#max = max;
   }
 

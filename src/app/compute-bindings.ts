@@ -1,5 +1,7 @@
+import { isAllowed } from '../domain/access-policy.ts';
 import { bindingId } from '../domain/binding.ts';
 import { compareStartedAt } from '../domain/consumer.ts';
+import type { AccessPolicy } from '../domain/access-policy.ts';
 import type { Binding, BindingId } from '../domain/binding.ts';
 import type { Consumer, ConsumerAddress, WantedBinding } from '../domain/consumer.ts';
 import type { Problem } from '../domain/result.ts';
@@ -8,6 +10,8 @@ import type { Problem } from '../domain/result.ts';
 export interface ComputedBindings {
   readonly bindings: ReadonlyMap<BindingId, Binding>;
   readonly problems: readonly Problem[];
+  /** What a policy denied: a connection there is refused for that reason. */
+  readonly denied: ReadonlySet<BindingId>;
   /** How many consumers have more wishes than count. */
   readonly overLimit: number;
 }
@@ -24,15 +28,17 @@ export interface ComputedBindings {
  * @param consumers - Everyone who can use the network now, also those who want nothing: they too hold
  *   addresses.
  * @param maxBindings - The most wishes of one consumer that count [C2].
+ * @param policy - Which containers may use which services; undefined: every one, all.
  *
  * Pure; O(n log n) over all wishes and addresses.
  */
 export function computeBindings(
   consumers: readonly Consumer[],
-  options: { readonly maxBindings: number },
+  options: { readonly maxBindings: number; readonly policy?: AccessPolicy | undefined },
 ): ComputedBindings {
   const holders = addressHolders(consumers);
   const bindings = new Map<BindingId, Binding>();
+  const denied = new Set<BindingId>();
   const problems: Problem[] = [];
   let overLimit = 0;
   for (const consumer of [...consumers].sort(byPrecedence)) {
@@ -49,11 +55,21 @@ export function computeBindings(
     const held = consumer.addresses.filter((at) => holders.get(at.address)?.endpointId === at.endpointId);
     for (const wanted of wants) {
       const lostTo = new Set<string>();
+      const deniedAt = new Set<string>();
       for (const at of held) {
         const binding = bind(consumer, at, wanted);
+        if (!mayBind(options.policy, consumer, at, wanted)) {
+          deniedAt.add(at.network);
+          denied.add(binding.id);
+          continue;
+        }
         const winner = bindings.get(binding.id);
         if (winner === undefined) bindings.set(binding.id, binding);
         else lostTo.add(winner.place);
+      }
+      if (deniedAt.size > 0) {
+        const message = denialOf(options.policy, wanted, deniedAt);
+        problems.push({ place: placeOf(consumer, wanted), message });
       }
       for (const winner of lostTo) {
         const { port, protocol } = wanted.descriptor;
@@ -63,7 +79,9 @@ export function computeBindings(
     }
   }
   const sorted = [...bindings].sort(([a], [b]) => (a < b ? -1 : 1));
-  return { bindings: new Map(sorted), problems, overLimit };
+  // Of several that share an address one may be allowed what another is denied.
+  for (const id of bindings.keys()) denied.delete(id);
+  return { bindings: new Map(sorted), problems, denied, overLimit };
 }
 
 /** Who holds each address: of several lives of the network, the one that started last. */
@@ -104,6 +122,29 @@ function bind(consumer: Consumer, at: ConsumerAddress, wanted: WantedBinding): B
     consumerName: consumer.name,
     place: placeOf(consumer, wanted),
   };
+}
+
+/** The static services are the operator's own: no policy is about them. */
+function mayBind(
+  policy: AccessPolicy | undefined,
+  { name, traits }: Consumer,
+  { network }: ConsumerAddress,
+  { descriptor: { service } }: WantedBinding,
+): boolean {
+  if (policy === undefined || traits === undefined) return true;
+  return isAllowed(policy, { name, network, service, ...traits });
+}
+
+function denialOf(
+  policy: AccessPolicy | undefined,
+  { descriptor: { service } }: WantedBinding,
+  networks: ReadonlySet<string>,
+): string {
+  const where = [...networks].sort().join(', ');
+  return (
+    `no rule of the access policy (${policy?.source ?? ''}) lets it use ${service} from network ${where}; ` +
+    'it is refused there'
+  );
 }
 
 function placeOf(consumer: Consumer, wanted: WantedBinding): string {

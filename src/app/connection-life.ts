@@ -1,9 +1,10 @@
-import { sameBinding } from '../domain/binding.ts';
+import { bindingId, sameBinding } from '../domain/binding.ts';
 import { endpointKey } from '../domain/endpoint.ts';
 import { proxyHeader } from '../domain/proxy-header.ts';
 import { announcingDialer } from './announcing-dialer.ts';
 import { dialEndpoint } from './dial-endpoint.ts';
 import type { SocketAddress } from '../domain/address.ts';
+import type { BindingId } from '../domain/binding.ts';
 import type { Route } from '../domain/route.ts';
 import type { RoutingTable } from '../domain/routing-table.ts';
 import type { AcceptedConnection } from '../ports/connection.ts';
@@ -22,6 +23,8 @@ export interface LifeDependencies extends DialDependencies {
   readonly endpointDrain: EndpointDrain;
   /** Remembers what was decided, for people. */
   readonly decisions: DecisionRing;
+  /** Whether a policy denies a binding that was asked for. */
+  readonly denies?: ((id: BindingId) => boolean) | undefined;
   /** The newest table. */
   table(): RoutingTable;
   /** Resolves with the next table; rejects with `signal.reason`. */
@@ -135,7 +138,7 @@ export class ConnectionLife {
 
   async #admitted(signal: AbortSignal): Promise<RefusalReason | undefined> {
     this.#route = this.#lookup();
-    if (this.#route === undefined) return 'unbound';
+    if (this.#route === undefined) return this.#isDenied() ? 'denied' : 'unbound';
     const leave = this.#dependencies.bindingLimit.admit(this.#route.binding.id);
     if (leave === undefined) {
       this.#dependencies.metrics.limitReached('max-connections-per-binding');
@@ -219,6 +222,12 @@ export class ConnectionLife {
     const id = this.#route?.binding.id;
     const now = id === undefined ? undefined : this.#dependencies.table().routes.get(id)?.pool;
     return now?.state === 'known' ? now : pool;
+  }
+
+  #isDenied(): boolean {
+    if (this.destination === undefined) return false;
+    const { address } = this.downstream.peer;
+    return this.#dependencies.denies?.(bindingId(address, 'tcp', this.destination.port)) === true;
   }
 
   #lookup(): Route | undefined {

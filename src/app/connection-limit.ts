@@ -9,12 +9,17 @@ const CALM_SHARE = 0.9;
  */
 export class ConnectionLimit {
   readonly #log: Log;
-  readonly #max: number;
+  #max: number;
   #refused = 0;
 
   /** @param max - The most connections at once, at least 1. */
   constructor(dependencies: { readonly log: Log }, max: number) {
     this.#log = dependencies.log;
+    this.#max = max;
+  }
+
+  /** From now on at most so many; those above it that are open stay. */
+  setMax(max: number): void {
     this.#max = max;
   }
 

@@ -1,12 +1,13 @@
 import { RoutingTable } from '../domain/routing-table.ts';
 import { formatProblem } from '../domain/result.ts';
 import { BACKOFF_DEFAULT, backoffMs } from '../ports/backoff.ts';
-import { computeBindings } from './compute-bindings.ts';
+import { BindingBook } from './binding-book.ts';
 import { ConsumerSet } from './consumer-set.ts';
-import { reportBindings } from './report-bindings.ts';
 import { computeRoutes, neededPools, routeBindings } from './routing.ts';
 import { Runner } from './runner.ts';
 import { ServiceSet } from './service-set.ts';
+import { SourceUnreachable } from './source-unreachable.ts';
+import type { AccessPolicy } from '../domain/access-policy.ts';
 import type { Binding, BindingId } from '../domain/binding.ts';
 import type { Problem } from '../domain/result.ts';
 import type { Discovery } from '../ports/discovery.ts';
@@ -44,37 +45,30 @@ export interface DaemonOptions {
   readonly failFast: boolean;
 }
 
-/** Thrown when a provider or discovery could not be asked at start and `failFast` was chosen. */
-export class SourceUnreachable extends Error {
-  override readonly name = 'SourceUnreachable';
-}
-
 /**
  * The daemon: listens to providers and discoveries, and keeps proxier and rules as they should be. Every
  * outside event only marks work; one sync computes everything anew from what is known.
  */
 export class Daemon {
   readonly #dependencies: DaemonDependencies;
-  readonly #options: DaemonOptions;
+  #options: DaemonOptions;
   readonly #consumers = new ConsumerSet();
+  readonly #book: BindingBook;
   readonly #services: ServiceSet;
   readonly #runner: Runner;
   readonly #unanswered: Set<string>;
   readonly #failure = Promise.withResolvers<never>();
-  #consumersRevision = 0;
   #isFailing = false;
-  #overLimit = 0;
-  #bindings: ReadonlyMap<BindingId, Binding> = new Map();
   #routed: ReadonlyMap<BindingId, RoutedBinding> = new Map();
   /** What the capture keeper was told last. */
   #captured: ReadonlyMap<BindingId, Binding> | undefined;
-  #problems: readonly Problem[] = [];
   readonly #listeners = new Set<() => void>();
   #table = new RoutingTable(0, new Map());
 
   constructor(dependencies: DaemonDependencies, options: DaemonOptions) {
     this.#dependencies = dependencies;
     this.#options = options;
+    this.#book = new BindingBook(dependencies);
     this.#runner = new Runner(dependencies, SYNC_PACE);
     this.#unanswered = new Set(dependencies.providers.map((provider) => provider.name));
     this.#failure.promise.catch(() => undefined);
@@ -103,7 +97,7 @@ export class Daemon {
 
   /** What is wrong with what consumers want, for people. */
   get problems(): readonly Problem[] {
-    return this.#problems;
+    return this.#book.problems;
   }
 
   /** What has not answered yet, in words; empty when everything that is needed is known. */
@@ -115,6 +109,24 @@ export class Daemon {
       }),
     );
     return [...providers, ...[...needed].map((service) => `nothing is known of service ${service}`)];
+  }
+
+  /** From now on holds every binding against another policy; who loses one loses its connections. */
+  setPolicy(policy: AccessPolicy | undefined): void {
+    this.#book.setPolicy(policy);
+    this.#runner.mark();
+  }
+
+  /** Takes what an operator may change while it runs. */
+  reconfigure(options: Pick<DaemonOptions, 'defaults' | 'maxBindings' | 'drainMs'>): void {
+    this.#options = { ...this.#options, ...options };
+    this.#book.forget();
+    this.#runner.mark();
+  }
+
+  /** Whether the policy denies a binding that was asked for. */
+  denies(id: BindingId): boolean {
+    return this.#book.denies(id);
   }
 
   /** Calls back after each sync until released. */
@@ -252,16 +264,10 @@ export class Daemon {
   async #sync(): Promise<void> {
     const { maxBindings, defaults } = this.#options;
     const { clock, metrics, proxier } = this.#dependencies;
-    const { revision } = this.#consumers;
-    if (this.#consumersRevision !== revision) {
-      const { bindings, problems, overLimit } = computeBindings(this.#consumers.consumers, { maxBindings });
+    if (this.#book.update(this.#consumers, { maxBindings })) {
+      const { bindings } = this.#book;
       this.#services.need(neededPools(bindings.values(), defaults));
-      this.#report(bindings, problems);
-      if (overLimit > this.#overLimit) this.#dependencies.metrics.limitReached('max-bindings');
-      this.#overLimit = overLimit;
-      this.#bindings = bindings;
       this.#routed = routeBindings(bindings, defaults);
-      this.#consumersRevision = revision;
     }
     const snapshotOf = this.#services.snapshotOf.bind(this.#services);
     this.#table = computeRoutes(this.#table, this.#routed, snapshotOf);
@@ -276,9 +282,10 @@ export class Daemon {
 
   /** Rules follow bindings alone: a change of endpoints does not ask the host for its addresses. */
   #tellCapture(): void {
-    if (this.#captured === this.#bindings) return;
-    this.#dependencies.capture?.setBindings(this.#bindings.values());
-    this.#captured = this.#bindings;
+    const { bindings } = this.#book;
+    if (this.#captured === bindings) return;
+    this.#dependencies.capture?.setBindings(bindings.values());
+    this.#captured = bindings;
   }
 
   /** Once for as long as it lasts. */
@@ -288,13 +295,5 @@ export class Daemon {
       this.#dependencies.log.error(`the proxier did not take the routes (${String(error)}); trying again`);
     }
     this.#isFailing = true;
-  }
-
-  #report(bindings: ReadonlyMap<BindingId, Binding>, problems: readonly Problem[]): void {
-    const { log } = this.#dependencies;
-    reportBindings(log, this.#bindings, bindings);
-    const said = new Set(this.#problems.map(formatProblem));
-    for (const line of new Set(problems.map(formatProblem))) if (!said.has(line)) log.warn(line);
-    this.#problems = problems;
   }
 }

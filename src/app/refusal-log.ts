@@ -69,6 +69,6 @@ function inWords(reason: RefusalReason, route: Route | undefined): string {
     case 'limit':
       return 'the limit of open connections is reached (--max-connections)';
     case 'denied':
-      return 'the policy denies it';
+      return 'the access policy denies this consumer what it asked for there (--access-policy)';
   }
 }

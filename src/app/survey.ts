@@ -5,6 +5,7 @@ import { ConsumerSet } from './consumer-set.ts';
 import { chooseEndpoints } from './pool-endpoints.ts';
 import { hostNamesOf, resolveEndpoints } from './resolve-endpoints.ts';
 import { neededPools } from './routing.ts';
+import type { AccessPolicy } from '../domain/access-policy.ts';
 import type { Binding } from '../domain/binding.ts';
 import type { HostName, IpAddress } from '../domain/address.ts';
 import type { Endpoint, ToldEndpoint } from '../domain/endpoint.ts';
@@ -49,12 +50,13 @@ export async function survey(
   options: {
     readonly defaults: RoutingDefaults;
     readonly maxBindings: number;
+    readonly policy?: AccessPolicy | undefined;
     readonly timeoutMs: number;
     readonly signal: AbortSignal;
   },
 ): Promise<Survey> {
   const { clock, providers, discoveries } = dependencies;
-  const { defaults, maxBindings, timeoutMs, signal } = options;
+  const { defaults, maxBindings, policy, timeoutMs, signal } = options;
   const consumers = new ConsumerSet();
   const problems: Problem[] = [];
   for (const provider of providers) {
@@ -66,7 +68,7 @@ export async function survey(
         message: `cannot be asked: ${answer.trouble?.reason ?? 'no answer'}`,
       });
   }
-  const computed = computeBindings(consumers.consumers, { maxBindings });
+  const computed = computeBindings(consumers.consumers, { maxBindings, policy });
   problems.push(...computed.problems);
   const findings = new Map<PoolId, ServiceFinding>();
   await Promise.all(

@@ -26,6 +26,8 @@ export interface UserspaceDependencies extends DialDependencies {
   readonly listener: Listener;
   readonly isLocal: ListenerSetDependencies['isLocal'];
   readonly relay: Relay;
+  /** Whether a policy denies a binding that was asked for; undefined where there is none. */
+  readonly denies?: ((id: BindingId) => boolean) | undefined;
   /** Is told each connection at its end; undefined where nobody wants to know. */
   readonly accessLog?: AccessLog | undefined;
 }
@@ -49,7 +51,7 @@ export class UserspaceProxier implements Proxier {
   /** What was decided for the last connections, for people. */
   readonly decisions = new DecisionRing();
   readonly #dependencies: UserspaceDependencies;
-  readonly #options: UserspaceOptions;
+  #options: UserspaceOptions;
   readonly #listeners: ListenerSet;
   readonly #refusals: RefusalLog;
   readonly #limit: ConnectionLimit;
@@ -90,6 +92,16 @@ export class UserspaceProxier implements Proxier {
   /** The open connections, oldest first, for people. */
   get connections(): Iterable<ConnectionLife> {
     return this.#lives;
+  }
+
+  /** Takes what an operator may change while it runs; open connections keep what they began with. */
+  reconfigure(
+    options: LifeLimits & Pick<UserspaceOptions, 'maxConnections' | 'maxConnectionsPerBinding'>,
+  ): void {
+    const { halfCloseTimeoutMs, maxConnections, maxConnectionsPerBinding, unknownWaitMs } = options;
+    this.#options = { ...this.#options, halfCloseTimeoutMs, unknownWaitMs };
+    this.#limit.setMax(maxConnections);
+    this.#bindingLimit.setMax(maxConnectionsPerBinding);
   }
 
   /** The count of open connections of a binding, waiting and dialling ones included. */

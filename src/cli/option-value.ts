@@ -31,6 +31,8 @@ export interface ValueKind<T> {
   readonly metavar: string;
   /** Every value there is, for completion; absent where they cannot be listed. */
   readonly choices?: readonly string[];
+  /** What a value is in a config file, as JSON Schema; a text where absent. */
+  readonly schema?: Readonly<Record<string, unknown>>;
   /** Reads one value. Pure. */
   read(text: string): Reading<T>;
 }
@@ -110,6 +112,7 @@ export function integer(
   return {
     arity: 'required',
     metavar,
+    schema: { type: 'integer', minimum: min, maximum: max },
     read(written) {
       const value = /^[0-9]{1,15}$/.test(written) ? Number(written) : Number.NaN;
       return value >= min && value <= max ? right(value) : wrong(written, rule);
@@ -123,6 +126,12 @@ export function duration(bounds: { readonly minMs: number; readonly maxMs: numbe
   return {
     arity: 'required',
     metavar: 'TIME',
+    schema: {
+      anyOf: [
+        { type: 'integer', minimum: 0 },
+        { type: 'string', pattern: '^[0-9]+(ms|s|m|h)?$' },
+      ],
+    },
     read(written) {
       const value = parseDuration(written);
       if (value !== undefined && value >= minMs && value <= maxMs) return right(value);
@@ -141,6 +150,7 @@ export function toggle(): ValueKind<boolean> {
   return {
     arity: 'switch',
     metavar: '',
+    schema: { type: 'boolean' },
     read(written) {
       if (['true', 't', '1'].includes(written.toLowerCase())) return right(true);
       if (['false', 'f', '0'].includes(written.toLowerCase())) return right(false);
@@ -154,6 +164,7 @@ export function portNumber(): ValueKind<Port> {
   return {
     arity: 'required',
     metavar: 'PORT',
+    schema: { type: 'integer', minimum: 1, maximum: 65_535 },
     read(written) {
       const value = parsePort(written);
       return value === undefined ? wrong(written, 'not a port from 1 to 65535') : right(value);
@@ -194,6 +205,7 @@ export function listenAddress(): ValueKind<ListenAddress | undefined> {
   return {
     arity: 'optional',
     metavar: 'ADDR[+OFFSET]',
+    schema: { type: ['string', 'boolean'] },
     read(written) {
       if (written === 'false') return right(undefined);
       const [, addressText = '', offsetText] = /^([^+]*)(?:\+(.*))?$/s.exec(written) ?? [];

@@ -90,6 +90,9 @@ export const OPTIONS = {
     defaults: ['256'],
     help: 'the most bindings of one container',
   }),
+  accessPolicy: row('access-policy', text('PATH'), BINDINGS, {
+    help: 'which containers may use which services; what\nno rule of the file allows is refused',
+  }),
   discovery: row('discovery', DISCOVERY, DISCOVERY_GROUP, {
     repeatable: true,
     defaults: ['consul://127.0.0.1:8500'],

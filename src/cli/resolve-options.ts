@@ -77,6 +77,10 @@ export interface Options extends LogOptions {
   readonly conntrackTimeoutMs: number | undefined;
   /** Where the known endpoints are kept; undefined for nowhere. */
   readonly stateDir: string | undefined;
+  /** The config file; undefined where there is none. */
+  readonly config: string | undefined;
+  /** The file that says which containers may use which services; undefined: all may use all. */
+  readonly accessPolicy: string | undefined;
   /** Where ended connections are told, `-` being standard output; undefined for nowhere. */
   readonly accessLog: string | undefined;
   readonly failFast: boolean;
@@ -191,12 +195,13 @@ function readRest(reader: OptionReader): Omit<Options, 'discoveries' | 'capture'
     conntrackMax: reader.optional(OPTIONS.conntrackMax)?.value,
     conntrackTimeoutMs: reader.optional(OPTIONS.conntrackTimeout)?.value,
     stateDir: reader.optional(OPTIONS.stateDir)?.value,
+    accessPolicy: reader.optional(OPTIONS.accessPolicy)?.value,
+    config: reader.optional(OPTIONS.config)?.value,
     failFast: reader.optional(OPTIONS.failFast)?.value ?? false,
     debug: reader.one(OPTIONS.v) >= DEBUG_LEVEL,
     logFormat: reader.one(OPTIONS.logFormat),
     accessLog: reader.optional(OPTIONS.accessLog)?.value,
   };
-  reader.all(OPTIONS.config);
   reader.all(OPTIONS.logtostderr);
   return options;
 }

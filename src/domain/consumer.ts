@@ -23,11 +23,20 @@ export interface WantedBinding {
   readonly place: string;
 }
 
+/** What a container was made of, as its maker wrote it. */
+export interface ContainerTraits {
+  /** E.g. `registry.example/shop:1.2`. */
+  readonly image: string;
+  readonly labels: readonly (readonly [name: string, value: string])[];
+}
+
 /** Who may use bindings: a running container with its addresses, or the static consumer. */
 export interface Consumer {
   readonly id: ConsumerId;
   /** For people, e.g. `web-1`. */
   readonly name: string;
+  /** What a policy may ask for beside the name; undefined for the static consumer: no policy is about it. */
+  readonly traits?: ContainerTraits | undefined;
   /** When this life of the consumer began; a restart is another life. ISO 8601 with its full precision. */
   readonly startedAt: string;
   /** Who owns the network namespace when it is another container's (`container:X`); else undefined. */

@@ -4,7 +4,7 @@ import { createEtcdClient } from '../adapters/etcd/client.ts';
 import { EtcdDiscovery } from '../adapters/etcd/etcd-discovery.ts';
 import { createEtcd2Client } from '../adapters/etcd2/client.ts';
 import { Etcd2Discovery } from '../adapters/etcd2/etcd2-discovery.ts';
-import { createFileClient } from '../adapters/file/client.ts';
+import { createFileClient } from '../adapters/node/file-client.ts';
 import { FileDiscovery } from '../adapters/file/file-discovery.ts';
 import { createMarathonClient } from '../adapters/marathon/client.ts';
 import { MarathonDiscovery } from '../adapters/marathon/marathon-discovery.ts';

@@ -1,9 +1,10 @@
 import { AccessLogError } from '../adapters/access-log/client.ts';
+import { AccessPolicyError } from './follow-policy.ts';
 import { AdminListenError } from '../adapters/admin/admin-listen-error.ts';
 import { ConsulError } from '../adapters/consul/consul-client.ts';
 import { Etcd2Error } from '../adapters/etcd2/etcd2-client.ts';
 import { EtcdError } from '../adapters/etcd/etcd-client.ts';
-import { SourceUnreachable } from '../app/daemon.ts';
+import { SourceUnreachable } from '../app/source-unreachable.ts';
 import { VirtualIpUnknown } from '../app/find-virtual-ips.ts';
 import { HostAddressError } from '../app/listen-plan.ts';
 import { MarathonError } from '../adapters/marathon/marathon-client.ts';
@@ -28,6 +29,7 @@ export function failureInWords(error: unknown): string {
     error instanceof ListenError ||
     error instanceof SuccessorError ||
     error instanceof AccessLogError ||
+    error instanceof AccessPolicyError ||
     error instanceof AdminListenError ||
     error instanceof TokenFileError ||
     error instanceof VirtualIpUnknown ||

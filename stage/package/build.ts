@@ -101,6 +101,8 @@ async function buildDeb({ scratch, into, version }: Build): Promise<void> {
   await layOutTree(path.join(tree, 'usr'));
   await put(path.join(ROOT, 'LICENSE'), path.join(tree, 'usr/share/doc/embassy/copyright'));
   await put(path.join(ROOT, 'CHANGELOG.md'), path.join(tree, 'usr/share/doc/embassy/CHANGELOG.md'));
+  const schema = 'embassy.schema.json';
+  await put(path.join(ROOT, 'stage', schema), path.join(tree, 'usr/share/doc/embassy', schema));
   await put(
     path.join(ROOT, 'stage/compose/compose.yaml'),
     path.join(tree, 'usr/share/doc/embassy/compose.yaml'),

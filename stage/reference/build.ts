@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { formatConfigSchema } from './format-config-schema.ts';
 import { formatManual } from './format-manual.ts';
 import { formatMetricsPage } from './format-metrics-page.ts';
 import { formatOptionsPage } from './format-options-page.ts';
@@ -13,6 +14,7 @@ const manifest = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'
 for (const [file, text] of [
   ['docs/metrics.md', formatMetricsPage()],
   ['docs/options.md', formatOptionsPage()],
+  ['stage/embassy.schema.json', formatConfigSchema()],
   ['stage/embassy.1', formatManual(manifest.version)],
 ] as const) {
   writeFileSync(path.join(ROOT, file), text);

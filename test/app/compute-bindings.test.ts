@@ -182,6 +182,39 @@ describe('computeBindings', () => {
     });
   });
 
+  it('binds only what a policy allows, at each address by its network, and names what it denied', () => {
+    const containers = { name: undefined, image: undefined, network: ['net0'], label: undefined };
+    const policy = { source: 'p.yaml', rules: [{ containers, services: ['/a'], except: [] }] };
+    const parts = { addresses: ['172.17.0.2', '172.18.0.2'], wants: ['/a;80', '/b;81'] };
+    const web = { ...consumer('web', parts), traits: { image: 'shop:1', labels: [] } };
+    const { bindings, denied, problems } = computeBindings([web], { ...LIMIT, policy });
+    assert.deepEqual([...bindings.keys()], ['172.17.0.2 tcp 80']);
+    assert.deepEqual([...denied].sort(), ['172.17.0.2 tcp 81', '172.18.0.2 tcp 80', '172.18.0.2 tcp 81']);
+    assert.deepEqual(problems.map(formatProblem), [
+      'container web, variable BACKEND_0: no rule of the access policy (p.yaml) lets it use /a ' +
+        'from network net1; it is refused there',
+      'container web, variable BACKEND_1: no rule of the access policy (p.yaml) lets it use /b ' +
+        'from network net0, net1; it is refused there',
+    ]);
+  });
+
+  it('lets a sharer of an address have what its owner is denied', () => {
+    const owner = { ...consumer('owner', { endpointId: 'e1', wants: ['/a;80'] }), traits: traits('x') };
+    const parts = { namespaceOwner: 'owner', endpointId: 'e1', wants: ['/b;80'] };
+    const sharer = { ...consumer('sharer', parts), traits: traits('y') };
+    const containers = { name: ['sharer'], image: undefined, network: undefined, label: undefined };
+    const policy = { source: 'p.yaml', rules: [{ containers, services: ['*'], except: [] }] };
+    const { bindings, denied } = computeBindings([owner, sharer], { ...LIMIT, policy });
+    assert.deepEqual(inWords(bindings), { '172.17.0.2 tcp 80': '/b of sharer' });
+    assert.equal(denied.size, 0);
+  });
+
+  it("asks no policy about the operator's own static services", () => {
+    const own = consumer('static', { addresses: ['*'], wants: ['/a;80'] });
+    const { bindings } = computeBindings([own], { ...LIMIT, policy: { source: 'p.yaml', rules: [] } });
+    assert.equal(bindings.size, 1);
+  });
+
   it('gives bindings in the order of their ids', () => {
     const { bindings } = computeBindings([consumer('web', { wants: ['/a;81', '/a;80'] })], LIMIT);
     assert.deepEqual([...bindings.keys()], ['172.17.0.2 tcp 80', '172.17.0.2 tcp 81']);
@@ -192,4 +225,8 @@ function inWords(bindings: ReturnType<typeof computeBindings>['bindings']): Reco
   return Object.fromEntries(
     [...bindings].map(([id, bound]) => [id, `${bound.descriptor.service} of ${bound.owner.consumer}`]),
   );
+}
+
+function traits(image: string): NonNullable<Consumer['traits']> {
+  return { image, labels: [] };
 }

@@ -7,14 +7,17 @@ import { MemoryMetrics } from '../../sim/metrics.ts';
 import { MemoryProvider } from '../../sim/memory-provider.ts';
 import { SeededRandom } from '../../sim/random.ts';
 import { CaptureKeeper } from '../../src/app/capture-keeper.ts';
-import { Daemon, SourceUnreachable } from '../../src/app/daemon.ts';
+import { Daemon } from '../../src/app/daemon.ts';
 import { RESILIENCE_DEFAULT } from '../../src/app/pool.ts';
+import { SourceUnreachable } from '../../src/app/source-unreachable.ts';
+import { bindingId } from '../../src/domain/binding.ts';
 import { consumerId } from '../../src/domain/consumer.ts';
 import { at } from '../support/addresses.ts';
 import { DEFAULTS, consumer, serviceName } from '../support/bindings.ts';
 import { address, endpoint, port } from '../support/endpoints.ts';
 import { PROBER } from '../support/pools.ts';
 import { settle } from '../support/settle.ts';
+import type { AccessPolicy } from '../../src/domain/access-policy.ts';
 import type { Capture } from '../../src/ports/redirector.ts';
 import type { DaemonOptions } from '../../src/app/daemon.ts';
 import type { IpAddress } from '../../src/domain/address.ts';
@@ -69,6 +72,44 @@ describe('Daemon', () => {
       versions,
       versions.map((_version, index) => index + 1),
     );
+    await bench.stop();
+  });
+
+  it('holds bindings against the newest policy, and says what it denies', async () => {
+    const bench = start();
+    const anybody = { name: undefined, image: undefined, network: undefined, label: undefined };
+    const allowing = (...services: string[]): AccessPolicy => ({
+      source: 'p.yaml',
+      rules: [{ containers: anybody, services, except: [] }],
+    });
+    bench.daemon.setPolicy(allowing('/a'));
+    const traits = { image: 'shop:1', labels: [] };
+    bench.provider.put({ ...consumer('web', { wants: ['/a;80', '/b;81'] }), traits });
+    await bench.clock.advance(100);
+    const [bound, denied] = [80, 81].map((at) => bindingId(C1, 'tcp', port(at)));
+    assert(bound !== undefined && denied !== undefined);
+    assert.deepEqual([...bench.daemon.table.routes.keys()], [bound]);
+    assert.deepEqual([bench.daemon.denies(bound), bench.daemon.denies(denied)], [false, true]);
+    bench.daemon.setPolicy(allowing('/b'));
+    await bench.clock.advance(100);
+    assert.deepEqual([...bench.daemon.table.routes.keys()], [denied]);
+    assert.deepEqual([bench.daemon.denies(bound), bench.daemon.denies(denied)], [true, false]);
+    assert.equal(bench.log.messages('warn').length, 2);
+    bench.daemon.setPolicy(undefined);
+    await bench.clock.advance(100);
+    assert.equal(bench.daemon.table.routes.size, 2);
+    await bench.stop();
+  });
+
+  it('takes other bounds and another policy of balancing while it runs', async () => {
+    const bench = start();
+    bench.provider.put(consumer('web', { wants: ['/a;80', '/b;81'] }));
+    await bench.clock.advance(100);
+    assert.equal(bench.daemon.table.routes.size, 2);
+    bench.daemon.reconfigure({ ...OPTIONS, maxBindings: 1, defaults: { ...DEFAULTS, balance: 'maglev' } });
+    await bench.clock.advance(100);
+    const [only, ...others] = bench.daemon.table.routes.values();
+    assert.deepEqual([only?.pool.key.balance, others.length], ['maglev', 0]);
     await bench.stop();
   });
 

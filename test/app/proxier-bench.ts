@@ -9,7 +9,7 @@ import { at } from '../support/addresses.ts';
 import { address } from '../support/endpoints.ts';
 import { settle } from '../support/settle.ts';
 import type { SimHost } from '../../sim/host.ts';
-import type { UserspaceOptions } from '../../src/app/userspace-proxier.ts';
+import type { UserspaceDependencies, UserspaceOptions } from '../../src/app/userspace-proxier.ts';
 import type { Endpoint } from '../../src/domain/endpoint.ts';
 import type { AccessRecord } from '../../src/ports/access-log.ts';
 import type { Connection } from '../../src/ports/connection.ts';
@@ -46,7 +46,10 @@ export interface ProxierBench {
 }
 
 /** Builds a bench whose proxier is open. */
-export async function proxierBench(overrides: Partial<UserspaceOptions> = {}): Promise<ProxierBench> {
+export async function proxierBench(
+  overrides: Partial<UserspaceOptions> = {},
+  parts: Pick<UserspaceDependencies, 'denies'> = {},
+): Promise<ProxierBench> {
   const clock = new SimClock(settle);
   const network = new SimNetwork({ clock });
   const log = new MemoryLog();
@@ -56,7 +59,12 @@ export async function proxierBench(overrides: Partial<UserspaceOptions> = {}): P
   network.capture(address('172.17.0.1'), at('172.17.0.1:9999'));
   const dependencies = { clock, log, metrics, dialer: gateway, listener: gateway, isLocal: () => false };
   const proxier = new UserspaceProxier(
-    { ...dependencies, relay: createRelay({ clock }), accessLog: { write: (each) => records.push(each) } },
+    {
+      ...dependencies,
+      ...parts,
+      relay: createRelay({ clock }),
+      accessLog: { write: (each) => records.push(each) },
+    },
     {
       listen: { kind: 'captured', at: [at('172.17.0.1:9999')] },
       maxConnections: 100,

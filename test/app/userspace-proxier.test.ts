@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { bindingId } from '../../src/domain/binding.ts';
 import { binding, tableOf } from '../support/bindings.ts';
 import { at } from '../support/addresses.ts';
 import { address, endpoint, port } from '../support/endpoints.ts';
@@ -26,6 +27,34 @@ describe('UserspaceProxier', () => {
     assert.equal(bench.metrics.count('bytes to upstream'), 1);
     assert.equal(bench.metrics.count('bytes to downstream'), 12);
     nothingLeft(bench);
+  });
+
+  it('refuses what a policy denies, and says so, apart from what nobody asked for', async () => {
+    const denied = bindingId(address(C1), 'tcp', port(80));
+    const bench = await proxierBench({}, { denies: (id) => id === denied });
+    await bench.proxier.sync(tableOf(1));
+    const attempts = [bench.dial(C1, 80), bench.dial(C1, 81)];
+    await bench.clock.advance(0);
+    for (const attempt of attempts) refused(attempt, 0);
+    assert.deepEqual([bench.metrics.count('refused denied'), bench.metrics.count('refused unbound')], [1, 1]);
+    assert.match(bench.log.messages('info')[0] ?? '', /the access policy denies this consumer/);
+  });
+
+  it('takes other limits while it runs', async () => {
+    const bench = await proxierBench({ maxConnections: 1 });
+    await bench.serve(endpoint(1));
+    await bench.proxier.sync(tableOf(1, [binding(C1, '/s;80'), [endpoint(1)]]));
+    const first = bench.dial(C1, 80);
+    await bench.clock.advance(0);
+    const limits = { unknownWaitMs: 3_000, halfCloseTimeoutMs: 60_000 };
+    bench.proxier.reconfigure({ ...limits, maxConnections: 3, maxConnectionsPerBinding: 2 });
+    const later = [bench.dial(C1, 80), bench.dial(C1, 80)];
+    await bench.clock.advance(0);
+    assert.deepEqual(
+      [first, ...later].map(({ state }) => state),
+      ['open', 'open', 'refused'],
+    );
+    assert.equal(bench.metrics.count('refused limit'), 1);
   });
 
   it('[C5] lets two consumers bind one port to two services', async () => {

@@ -226,6 +226,8 @@ describe('resolveOptions', () => {
       conntrackMax: undefined,
       conntrackTimeoutMs: undefined,
       stateDir: undefined,
+      accessPolicy: undefined,
+      config: undefined,
       accessLog: undefined,
       admin: {
         socket: { path: '/run/embassy.sock', given: false },

@@ -83,6 +83,7 @@ describe('A secret', function () {
       running: true,
       startedAt: '',
       env: [`DB_PASSWORD=${SECRET}`, 'BACKEND_WEB=;;wrong', `AFTER=${SECRET}`],
+      image: 'shop:1',
       labels: [['traefik.secret', SECRET]] as const,
       networkMode: 'bridge',
       attachments: [],

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ConsulDiscovery } from '../../src/adapters/consul/consul-discovery.ts';
 import { EtcdDiscovery } from '../../src/adapters/etcd/etcd-discovery.ts';
 import { Etcd2Discovery } from '../../src/adapters/etcd2/etcd2-discovery.ts';
-import { createFileClient } from '../../src/adapters/file/client.ts';
+import { createFileClient } from '../../src/adapters/node/file-client.ts';
 import { FileDiscovery } from '../../src/adapters/file/file-discovery.ts';
 import { NodeClock } from '../../src/adapters/node/node-clock.ts';
 import { parseSocketAddress } from '../../src/domain/address.ts';

@@ -87,6 +87,7 @@ export function consumersOf(
     consumers.set(key, {
       id: key,
       name: container.name,
+      traits: { image: container.image, labels: container.labels },
       startedAt: container.startedAt,
       namespaceOwner: owner === record || owner === undefined ? undefined : consumerId(owner.container.id),
       addresses: kept,

@@ -31,6 +31,8 @@ export interface ContainerDocument {
   readonly startedAt: string;
   /** `NAME=value` each, as given. */
   readonly env: readonly string[];
+  /** As it was named when the container was made. */
+  readonly image: string;
   readonly labels: readonly (readonly [name: string, value: string])[];
   /** `default`, `bridge`, `host`, `none`, `container:<id or name>` or a network's name. */
   readonly networkMode: string;
@@ -50,6 +52,7 @@ const containerSchema = z.object({
   State: z.object({ Running: z.boolean(), Restarting: z.boolean().optional(), StartedAt: z.string() }),
   Config: z.object({
     Env: z.array(z.string()).nullish(),
+    Image: z.string().default(''),
     Labels: z.record(z.string(), z.string()).nullish(),
   }),
   HostConfig: z.object({ NetworkMode: z.string().default('default') }),
@@ -98,6 +101,7 @@ export function parseContainerDocument(document: unknown, id: string): Result<Co
       running: State.Running && State.Restarting !== true,
       startedAt: State.StartedAt,
       env: Config.Env ?? [],
+      image: Config.Image,
       labels: Object.entries(Config.Labels ?? {}),
       networkMode: HostConfig.NetworkMode,
       attachments,

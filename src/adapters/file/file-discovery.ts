@@ -1,7 +1,7 @@
 import { sameEndpoints } from '../../domain/endpoint.ts';
 import { formatProblem } from '../../domain/result.ts';
 import { Wakeup } from '../../ports/wakeup.ts';
-import { FileError } from './file-client.ts';
+import { FileError } from '../../ports/file-client.ts';
 import { parseFile } from './file-document.ts';
 import { FileFollower } from './file-follower.ts';
 import type { ToldEndpoint } from '../../domain/endpoint.ts';
@@ -9,7 +9,7 @@ import type { Problem } from '../../domain/result.ts';
 import type { ServiceName } from '../../domain/service-name.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Discovery, DiscoveryItem, Outage } from '../../ports/discovery.ts';
-import type { FileClient } from './file-client.ts';
+import type { FileClient } from '../../ports/file-client.ts';
 import type { FileService } from './file-document.ts';
 import type { FileState } from './file-follower.ts';
 

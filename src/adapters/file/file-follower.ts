@@ -1,10 +1,10 @@
 import { formatProblem } from '../../domain/result.ts';
 import { Wakeup } from '../../ports/wakeup.ts';
-import { FileError } from './file-client.ts';
+import { FileError } from '../../ports/file-client.ts';
 import { parseFile } from './file-document.ts';
 import type { Problem } from '../../domain/result.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { FileClient } from './file-client.ts';
+import type { FileClient } from '../../ports/file-client.ts';
 import type { FileContent } from './file-document.ts';
 
 /** How often the file's stamp is read when no hint comes, in milliseconds. Costs one stat. */

@@ -14,7 +14,7 @@ const DOCUMENT = {
   Id: ID,
   Name: '/web-1',
   State: { Status: 'running', Running: true, Restarting: false, StartedAt: '2026-01-01T00:00:00.1Z' },
-  Config: { Env: ['A=1'], Labels: { l: 'v' } },
+  Config: { Env: ['A=1'], Image: 'shop:1', Labels: { l: 'v' } },
   HostConfig: { NetworkMode: 'default' },
   NetworkSettings: {
     Networks: {
@@ -38,6 +38,7 @@ describe('parseContainerDocument', () => {
         running: true,
         startedAt: '2026-01-01T00:00:00.1Z',
         env: ['A=1'],
+        image: 'shop:1',
         labels: [['l', 'v']],
         networkMode: 'default',
         attachments: [

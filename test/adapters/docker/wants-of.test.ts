@@ -73,6 +73,7 @@ function container(env: readonly string[], labels: Readonly<Record<string, strin
     running: true,
     startedAt: '2026-01-01T00:00:00Z',
     env,
+    image: 'shop:1',
     labels: Object.entries(labels),
     networkMode: 'default',
     attachments: [],

@@ -1,8 +1,8 @@
 import { watch } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { FileError } from './file-client.ts';
-import type { FileClient } from './file-client.ts';
+import { FileError } from '../../ports/file-client.ts';
+import type { FileClient } from '../../ports/file-client.ts';
 
 /**
  * Reads and watches a file of this host.

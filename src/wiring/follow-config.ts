@@ -1,0 +1,153 @@
+import { createFileClient } from '../adapters/node/file-client.ts';
+import { openFileLimit } from '../adapters/node/file-limit.ts';
+import { connectionBudget } from '../app/connection-budget.ts';
+import { TextFollower } from '../app/text-follower.ts';
+import { discoveryChoices } from './create-discoveries.ts';
+import type { Daemon } from '../app/daemon.ts';
+import type { UserspaceProxier } from '../app/userspace-proxier.ts';
+import type { Options } from '../cli/resolve-options.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { AdjustableLog } from '../ports/log.ts';
+
+/** How each choice is called on the command line, and whether a running daemon can take another. */
+const CHOICES: Readonly<Record<keyof Options, { readonly name: string; readonly isLive: boolean }>> = {
+  accessLog: fixed('access-log'),
+  accessPolicy: fixed('access-policy'),
+  admin: fixed('admin-socket, --admin-listen, --admin-token-file'),
+  balance: live('balance'),
+  capture: fixed('dnat, --redirect, --listen'),
+  config: fixed('config'),
+  conntrackMax: fixed('conntrack-max'),
+  conntrackTimeoutMs: fixed('conntrack-timeout'),
+  consumers: fixed('consumer'),
+  debug: live('v'),
+  discoveries: fixed('discovery'),
+  discoverySockets: fixed('discovery-sockets'),
+  docker: fixed('docker'),
+  drainMs: live('drain'),
+  endpointDrainMs: fixed('endpoint-drain'),
+  failFast: fixed('fail-fast'),
+  filter: fixed('filter'),
+  halfCloseTimeoutMs: live('half-close-timeout'),
+  interface: fixed('interface'),
+  keepRules: fixed('keep-rules'),
+  logFormat: fixed('log-format'),
+  lossHoldMs: fixed('loss-hold'),
+  marathonPort: fixed('marathon-port'),
+  maxBindings: live('max-bindings'),
+  maxConnections: live('max-connections'),
+  maxConnectionsPerBinding: live('max-connections-per-binding'),
+  port: fixed('port'),
+  prefix: fixed('prefix'),
+  provider: fixed('provider'),
+  proxier: fixed('proxier'),
+  resilience: fixed('eject-after, --eject-time, --eject-time-max, --panic-threshold, --slow-start'),
+  resyncMs: fixed('resync'),
+  services: fixed('services'),
+  stateDir: fixed('state-dir'),
+  unbound: fixed('unbound'),
+  unknownWaitMs: live('unknown-wait'),
+  upgradeDrainMs: fixed('upgrade-drain'),
+  virtualIps: fixed('virtual-ip'),
+};
+
+/** What a reload works with. */
+export interface ReloadDependencies {
+  readonly clock: Clock;
+  readonly log: AdjustableLog;
+  readonly daemon: Daemon;
+  readonly proxier: UserspaceProxier;
+}
+
+/** What the command line, the environment and the config file say now; or what is wrong, line by line. */
+export type ReadOptions = () => Options | readonly string[];
+
+/**
+ * Has a daemon follow its config file: what a running daemon can take is applied, what it cannot is said by
+ * name, and a file that is wrong changes nothing.
+ *
+ * @param options - What the daemon runs with.
+ * @returns Reads everything anew now. Without a config file nothing is followed, as nothing else changes.
+ */
+export function followConfig(
+  dependencies: ReloadDependencies,
+  { options, read }: { readonly options: Options; readonly read: ReadOptions },
+  resources: AsyncDisposableStack,
+): () => void {
+  const { clock, log } = dependencies;
+  const { config: path } = options;
+  if (path === undefined) return () => undefined;
+  let applied = options;
+  // The file may have changed since it was read for the start; mostly it has not, which is no news.
+  let isNews = false;
+  const follower = new TextFollower(
+    { clock, client: createFileClient(path) },
+    {
+      onText: () => {
+        const next = read();
+        if ('provider' in next) applied = apply(dependencies, applied, next, isNews);
+        else {
+          for (const line of next) log.error(line);
+          log.error(`config file ${path} is wrong; embassy goes on as before`);
+        }
+        isNews = true;
+      },
+      onTrouble: (reason) => {
+        log.error(`the config file cannot be read (${reason}); embassy goes on as before`);
+      },
+    },
+    { known: undefined },
+  );
+  const stop = new AbortController();
+  const following = follower.run({ signal: stop.signal });
+  resources.defer(async () => {
+    stop.abort(new Error('embassy stops'));
+    await following;
+  });
+  return () => {
+    follower.ask();
+  };
+}
+
+/** @returns What is in force now: what cannot change while it runs stays as it was. */
+function apply(
+  { daemon, log, proxier }: ReloadDependencies,
+  before: Options,
+  next: Options,
+  isNews: boolean,
+): Options {
+  const changed = (Object.keys(CHOICES) as (keyof Options)[]).filter(
+    (key) => JSON.stringify(before[key]) !== JSON.stringify(next[key]),
+  );
+  const taken = changed.filter((key) => CHOICES[key].isLive);
+  const left = changed.filter((key) => !CHOICES[key].isLive);
+  if (changed.length === 0) {
+    if (isNews) log.info('the config was read anew; nothing has changed');
+    return before;
+  }
+  const { balance, debug, drainMs, maxBindings } = next;
+  log.setLevel(debug ? 'debug' : 'info');
+  daemon.reconfigure({ drainMs, maxBindings, defaults: { discoveries: discoveryChoices(before), balance } });
+  const { maxConnections } = connectionBudget(next.maxConnections, openFileLimit());
+  proxier.reconfigure({ ...next, maxConnections });
+  if (taken.length > 0) log.info(`the config was read anew; in force now: ${named(taken)}`);
+  if (left.length > 0) {
+    log.warn(
+      `the config was read anew; ${named(left)} cannot change while embassy runs: ` +
+        'SIGUSR2 starts a new daemon that takes over without losing a connection',
+    );
+  }
+  return { ...before, ...Object.fromEntries(taken.map((key) => [key, next[key]])) };
+}
+
+function named(keys: readonly (keyof Options)[]): string {
+  return keys.map((key) => `--${CHOICES[key].name}`).join(', ');
+}
+
+function live(name: string): { readonly name: string; readonly isLive: boolean } {
+  return { name, isLive: true };
+}
+
+function fixed(name: string): { readonly name: string; readonly isLive: boolean } {
+  return { name, isLive: false };
+}
