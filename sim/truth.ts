@@ -163,9 +163,11 @@ export class Truth {
     this.#endOf(this.#kernelTroubles, cause);
   }
 
-  /** Whether the kernel had trouble at some time between two instants, both included. */
-  hadKernelTrouble(fromMs: number, untilMs: number): boolean {
-    return within(this.#kernelTroubles, fromMs, untilMs).length > 0;
+  /** Whether the kernel had trouble at some time between two instants, both included; of one cause or any. */
+  hadKernelTrouble(fromMs: number, untilMs: number, cause?: string): boolean {
+    return within(this.#kernelTroubles, fromMs, untilMs).some(
+      ({ value }) => cause === undefined || value === cause,
+    );
   }
 
   outageBegan(source: Source, cause = ''): void {

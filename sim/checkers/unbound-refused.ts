@@ -1,11 +1,15 @@
 import { RULES_BACK_MS } from './captured.ts';
 import { seconds } from '../trace.ts';
 import type { Call } from '../call.ts';
+import type { Fault } from '../faults.ts';
 import type { Truth } from '../truth.ts';
 import type { Violation } from './violation.ts';
 
 /** How long a refusal may take [C5]. */
 const REFUSAL_LIMIT_MS = 100;
+
+/** The fault by which another embassy begins. */
+const KILLED: Fault = 'embassy killed';
 
 /** The name of this checker. */
 export const UNBOUND_REFUSED = 'an unbound connection is refused';
@@ -25,9 +29,10 @@ export function checkUnboundRefused(call: Call, truth: Truth): Violation | undef
   const inTime = call.outcome.kind === 'refused' && tookMs <= REFUSAL_LIMIT_MS;
   if (inTime || call.outcome.kind === 'given up') return undefined;
   // Where embassy's rules are not in force it does not see the connection, and a firewall may swallow it.
-  if (call.outcome.kind !== 'reached' && truth.hadKernelTrouble(call.atMs - RULES_BACK_MS, call.endedAtMs)) {
-    return undefined;
-  }
+  const isCaptured = !truth.hadKernelTrouble(call.atMs - RULES_BACK_MS, call.endedAtMs);
+  // One that was started anew while the engine is away does not know yet from which bridges to capture.
+  const isNew = truth.hadKernelTrouble(fromMs, call.endedAtMs, KILLED);
+  if (call.outcome.kind !== 'reached' && (!isCaptured || isNew)) return undefined;
   return {
     checker: UNBOUND_REFUSED,
     atMs: call.atMs,
