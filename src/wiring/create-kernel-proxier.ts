@@ -1,8 +1,9 @@
 import { conntrackFlowCutter } from '../adapters/conntrack-command/client.ts';
 import { nftablesClient } from '../adapters/nftables/client.ts';
-import { TABLE } from '../adapters/nftables/kernel-table.ts';
 import { NftablesError } from '../adapters/nftables/nftables-client.ts';
 import { NftablesProxier } from '../adapters/nftables/nftables-proxier.ts';
+import { isAnyThere } from '../adapters/nftables/found-table.ts';
+import { TABLE } from '../adapters/nftables/table-layout.ts';
 import { hostNetworks } from '../adapters/node/interfaces.ts';
 import type { Options } from '../cli/resolve-options.ts';
 import type { IpAddress } from '../domain/address.ts';
@@ -32,7 +33,7 @@ export async function createKernelProxier(
     return undefined;
   }
   try {
-    await client.tables({ signal: new AbortController().signal });
+    await isAnyThere(client, { signal: new AbortController().signal });
   } catch (error) {
     if (!(error instanceof NftablesError) || options.proxier === 'nftables') throw error;
     log.warn(`${error.inWords} Everything is carried in userspace.`);
@@ -55,7 +56,7 @@ export async function removeKernelTable(): Promise<boolean> {
   const client = nftablesClient();
   const signal = new AbortController().signal;
   try {
-    if (!(await client.tables({ signal })).includes(TABLE)) return false;
+    if (!(await isAnyThere(client, { signal }))) return false;
     await client.apply(`delete table ${TABLE}\n`, { signal });
     return true;
   } catch (error) {

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { NftablesError } from './nftables-client.ts';
 import { nftablesError } from './nftables-error.ts';
 import type { CommandFailure } from './nftables-error.ts';
 import type { NftablesClient } from './nftables-client.ts';
@@ -21,6 +22,14 @@ export function nftablesClient(options: NftablesClientOptions = {}): NftablesCli
   return {
     apply: async (script, { signal }) => {
       await run([...prefix, 'nft', '-f', '-'], script, signal);
+    },
+    list: async (words, { signal }) => {
+      try {
+        return JSON.parse(await run([...prefix, 'nft', '-j', 'list', ...words], '', signal)) as unknown;
+      } catch (error) {
+        if (error instanceof NftablesError && error.code === 'missing') return undefined;
+        throw error;
+      }
     },
     tables: async ({ signal }) => {
       const listed = await run([...prefix, 'nft', 'list', 'tables'], '', signal);

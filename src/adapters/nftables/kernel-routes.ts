@@ -23,6 +23,9 @@ const KERNEL_BALANCES: ReadonlySet<Balance> = new Set(['round-robin', 'random', 
 /** The largest turn that is written into a rule; a pool with more is carried in userspace. */
 const SLOTS_MAX = 16_384;
 
+/** Why a route is not carried whose service was not told yet: it may be as an earlier run left it. */
+export const NOTHING_KNOWN = 'nothing is known of its service yet';
+
 /** What decides besides the route itself. */
 export interface KernelRules {
   readonly host: HostNetwork;
@@ -44,7 +47,7 @@ export function kernelRoute(
   if (binding.descriptor.proxyProtocol !== undefined) return 'its endpoints want the PROXY protocol';
   if (address === '*') return 'it serves whoever arrives';
   if (host.isLocal(address)) return "its consumer is on the host's own network";
-  if (pool.state === 'unknown') return 'nothing is known of its service yet';
+  if (pool.state === 'unknown') return NOTHING_KNOWN;
   if (!KERNEL_BALANCES.has(pool.key.balance)) return `the kernel cannot pick by ${pool.key.balance}`;
   const family = familyOf(address);
   const virtualIp = virtualIps.find((each) => familyOf(each) === family);

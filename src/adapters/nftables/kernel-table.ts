@@ -1,36 +1,30 @@
 import { familyOf } from '../../domain/address.ts';
+import { FAMILIES, layoutScript, TABLE } from './table-layout.ts';
 import type { AddressFamily, IpAddress } from '../../domain/address.ts';
 import type { Endpoint } from '../../domain/endpoint.ts';
 import type { Balance } from '../../domain/balance.ts';
 import type { KernelRoute } from './kernel-routes.ts';
 
-/** Our one table, found again by its name. */
-export const TABLE = 'inet embassy';
-
-/** Before Docker's own NAT (dstnat, srcnat), whose first decision for a connection would win. */
-const PREROUTING_PRIORITY = -110;
-const POSTROUTING_PRIORITY = 90;
-const FORWARD_PRIORITY = -10;
-
 /** Spreads consumers over a maglev table; any number will do, the same on every host. */
 const HASH_SEED = 0xe3ba;
 
-const FAMILIES: readonly AddressFamily[] = [4, 6];
+/** Stands for the rule of a chain that an earlier run wrote, or that was not read. */
+export const AS_IT_IS = '';
 
-/** What our table holds besides its fixed chains. */
+/** What our table holds besides what is fixed. */
 export interface KernelTable {
   /** Traffic is translated only where it comes from one of these; sorted. */
   readonly interfaces: readonly string[];
   /** At most one of each family. */
   readonly virtualIps: readonly IpAddress[];
-  /** The rule of each pool's chain, by the chain's name. */
+  /** The rule of each pool's chain, by the chain's name; or {@link AS_IT_IS}. */
   readonly chains: ReadonlyMap<string, string>;
   /** The chain of each binding, by its element: `SOURCE . VIRTUAL IP . tcp . PORT`. */
   readonly elements: ReadonlyMap<string, { readonly family: AddressFamily; readonly chain: string }>;
 }
 
 /** The element of a binding in its family's map. Pure. */
-export function elementOf({ binding, virtualIp }: KernelRoute): string {
+export function elementOf({ binding, virtualIp }: Pick<KernelRoute, 'binding' | 'virtualIp'>): string {
   return `${binding.address} . ${virtualIp} . ${binding.protocol} . ${binding.port}`;
 }
 
@@ -46,38 +40,32 @@ export function poolRule(balance: Balance, slots: readonly Endpoint[], family: A
   return `meta l4proto { tcp, udp } dnat ${ip} to ${pickBy(balance, slots.length, ip)} map { ${map} }`;
 }
 
-/** The script that writes the whole table anew, whatever was there, in one transaction. Pure. */
+/** A table without the chains whose rules nobody knows, nor what leads there. Pure. */
+export function knownPart(table: KernelTable): KernelTable {
+  const chains = new Map([...table.chains].filter(([, rule]) => rule !== AS_IT_IS));
+  const elements = new Map([...table.elements].filter(([, { chain }]) => chains.has(chain)));
+  return { ...table, chains, elements };
+}
+
+/**
+ * The script that writes the whole table anew, whatever was there, in one transaction. Pure.
+ *
+ * @param table - Every rule known.
+ */
 export function wholeTable(table: KernelTable): string {
-  const lines = [`add table ${TABLE}`, `delete table ${TABLE}`, `add table ${TABLE}`];
-  lines.push(`add set ${TABLE} interfaces { type ifname; }`);
-  for (const family of FAMILIES) {
-    const type = family === 4 ? 'ipv4_addr' : 'ipv6_addr';
-    lines.push(
-      `add set ${TABLE} virtual-ips${family} { type ${type}; }`,
-      `add map ${TABLE} bindings${family} { type ${type} . ${type} . inet_proto . inet_service : verdict; }`,
-    );
-  }
-  lines.push(
-    `add chain ${TABLE} prerouting { type nat hook prerouting priority ${PREROUTING_PRIORITY}; }`,
-    `add chain ${TABLE} postrouting { type nat hook postrouting priority ${POSTROUTING_PRIORITY}; }`,
-    `add chain ${TABLE} forward { type filter hook forward priority ${FORWARD_PRIORITY}; }`,
-  );
-  // A packet in the middle of a connection that was cut is not the first of another one.
-  lines.push(`add rule ${TABLE} prerouting tcp flags & (fin | syn | rst | ack) != syn return`);
-  for (const family of FAMILIES) {
-    const ip = family === 4 ? 'ip' : 'ip6';
-    const key = `${ip} saddr . ${ip} daddr . meta l4proto . th dport`;
-    const ours = `ct original ${ip} daddr @virtual-ips${family}`;
-    lines.push(
-      `add rule ${TABLE} prerouting iifname @interfaces ${key} vmap @bindings${family}`,
-      // An endpoint on a bridge of this host would answer its neighbour directly, past the translation.
-      `add rule ${TABLE} postrouting oifname @interfaces ct status dnat ${ours} masquerade`,
-      // Out of every window: answered by the consumer with a reset where it got through [P23].
-      `add rule ${TABLE} forward ct state invalid ${ours} drop`,
-    );
-  }
-  lines.push(...changesBetween(EMPTY, table));
-  return `${lines.join('\n')}\n`;
+  const anew = [`add table ${TABLE}`, `delete table ${TABLE}`];
+  return `${[...anew, ...layoutScript(), ...changesBetween(EMPTY, table)].join('\n')}\n`;
+}
+
+/**
+ * The script that makes what was found in the kernel the table that is wanted: all that is fixed, every rule
+ * that is known, and of the bindings those that differ. Pure.
+ *
+ * @param found - Its chains and elements; the sets are filled anew.
+ */
+export function adoption(found: KernelTable, table: KernelTable): string {
+  const bare = { ...found, interfaces: [], virtualIps: [] };
+  return `${[...layoutScript(), ...changesBetween(bare, table)].join('\n')}\n`;
 }
 
 /**
@@ -87,6 +75,16 @@ export function wholeTable(table: KernelTable): string {
 export function tableChanges(before: KernelTable, after: KernelTable): string {
   const lines = changesBetween(before, after);
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
+}
+
+/** Whether two tables have the same chains, and the same bindings lead there. Looks at no rule. Pure. */
+export function sameShape(one: KernelTable, other: KernelTable): boolean {
+  if (one.chains.size !== other.chains.size || one.elements.size !== other.elements.size) return false;
+  for (const name of one.chains.keys()) if (!other.chains.has(name)) return false;
+  for (const [element, { chain }] of one.elements) {
+    if (other.elements.get(element)?.chain !== chain) return false;
+  }
+  return true;
 }
 
 const EMPTY: KernelTable = { interfaces: [], virtualIps: [], chains: new Map(), elements: new Map() };

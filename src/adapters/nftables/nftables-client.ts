@@ -7,7 +7,16 @@ export interface NftablesClient {
    */
   apply(script: string, options: { readonly signal: AbortSignal }): Promise<void>;
   /**
-   * The names of all tables, as `FAMILY NAME`.
+   * Lists one thing, e.g. `['set', 'inet', 'embassy', 'interfaces']`. Sets, maps and the names of chains
+   * (`chains`) cost little; for anything else, the names of tables included, nft reads every rule there is,
+   * which takes seconds where there are thousands.
+   *
+   * @returns The document of `nft -j list`; undefined when there is no such thing.
+   * @throws {NftablesError} It could not be listed.
+   */
+  list(words: readonly string[], options: { readonly signal: AbortSignal }): Promise<unknown>;
+  /**
+   * The names of all tables, as `FAMILY NAME`. Reads every rule there is: for people, not for a loop.
    *
    * @throws {NftablesError} No command, or no privilege.
    */
@@ -17,7 +26,7 @@ export interface NftablesClient {
 /** Thrown when nft did not do what it was asked. `hint` is what the operator can do about it. */
 export class NftablesError extends Error {
   override readonly name = 'NftablesError';
-  readonly code: 'no-command' | 'no-privilege' | 'busy' | 'refused';
+  readonly code: 'no-command' | 'no-privilege' | 'busy' | 'missing' | 'refused';
   readonly hint: string;
 
   constructor(

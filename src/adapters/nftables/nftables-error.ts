@@ -35,6 +35,10 @@ export function nftablesError(failure: CommandFailure, cause?: unknown): Nftable
           cause,
         });
       }
+      if (words.includes('No such file or directory')) {
+        const hint = 'Somebody else changed the table of embassy; it is written anew.';
+        return new NftablesError('missing', `nft does not find what it was told: ${words}`, { hint, cause });
+      }
       const hint =
         'See whether the kernel has nf_tables with NAT (modules nf_tables, nft_chain_nat, nft_numgen).';
       return new NftablesError('refused', `nft refused (status ${failure.status}): ${words}`, {

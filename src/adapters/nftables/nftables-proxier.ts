@@ -1,11 +1,14 @@
 import { sameBinding } from '../../domain/binding.ts';
-import { kernelRoute } from './kernel-routes.ts';
-import { elementOf, poolRule, TABLE, tableChanges, wholeTable } from './kernel-table.ts';
+import { familyOf } from '../../domain/address.ts';
+import { chainName } from './chain-name.ts';
 import { FlowDrain } from './flow-drain.ts';
+import { kernelRoute, NOTHING_KNOWN } from './kernel-routes.ts';
+import { AS_IT_IS, elementOf, poolRule } from './kernel-table.ts';
+import { TableKeeper } from './table-keeper.ts';
 import type { IpAddress } from '../../domain/address.ts';
 import type { BindingId } from '../../domain/binding.ts';
 import type { Endpoint } from '../../domain/endpoint.ts';
-import type { Route } from '../../domain/route.ts';
+import type { PoolSnapshot, Route } from '../../domain/route.ts';
 import type { RoutingTable } from '../../domain/routing-table.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { FlowCutter } from '../../ports/flow-cutter.ts';
@@ -16,12 +19,14 @@ import type { KernelRoute } from './kernel-routes.ts';
 import type { KernelTable } from './kernel-table.ts';
 import type { NftablesClient } from './nftables-client.ts';
 
-/** How often it is looked whether somebody removed our table, in milliseconds [P27]. */
-const LOOK_EVERY_MS = 3_000;
+/** A binding that the kernel carries. */
+type Carried = Pick<KernelRoute, 'binding' | 'virtualIp' | 'family'> & {
+  readonly pool: PoolSnapshot;
+};
 
 /** What the proxier works with. */
 export interface NftablesProxierDependencies {
-  readonly client: NftablesClient;
+  readonly client: Pick<NftablesClient, 'apply' | 'list'>;
   readonly clock: Clock;
   readonly flows: FlowCutter;
   /** Asked once for each sync; the same object while nothing changed. */
@@ -46,36 +51,33 @@ export interface NftablesProxierOptions {
  * and never comes to us. What it cannot carry is not in its table, and so arrives where the rules of the
  * capture mode lead it: in userspace.
  *
- * Traffic goes on while the daemon is away, to the endpoints that were known last.
+ * Traffic goes on while the daemon is away, to the endpoints that were known last; and after the next start,
+ * until more is known of a service than what the run before it left.
  */
 export class NftablesProxier implements Proxier {
   readonly #dependencies: NftablesProxierDependencies;
   readonly #options: NftablesProxierOptions;
   readonly #drain: FlowDrain;
-  readonly #stop = new AbortController();
-  /** What the kernel holds as far as we know; undefined before the first write and after a failed one. */
-  #written: KernelTable | undefined;
+  readonly #keeper: TableKeeper;
   #routes: ReadonlyMap<BindingId, KernelRoute> = new Map();
+  /** What is in the kernel already, of services of which nothing is known yet. */
+  #kept: ReadonlyMap<BindingId, Carried> = new Map();
   /** What was decided on each route, for as long as it and the host's network stay the same. */
   #chosen = new WeakMap<Route, KernelRoute | string>();
   #host: HostNetwork | undefined;
   readonly #rules = new WeakMap<readonly Endpoint[], string>();
-  #chains = new Map<string, string>();
-  #chainCount = 0;
-  /** Writes are one after the other. */
-  #turn: Promise<void> = Promise.resolve();
-  #cancelLook: () => void = () => undefined;
-  #isEnding = false;
 
   constructor(dependencies: NftablesProxierDependencies, options: NftablesProxierOptions) {
     this.#dependencies = dependencies;
     this.#options = options;
+    this.#keeper = new TableKeeper(dependencies, { keepsRules: options.keepsRules });
     this.#drain = new FlowDrain(dependencies, { drainMs: options.endpointDrainMs });
   }
 
   /** Whether the kernel carries a binding now. */
   carries(id: BindingId): boolean {
-    return this.#routes.has(id);
+    const kept = this.#kept.get(id);
+    return this.#routes.has(id) || (kept !== undefined && this.#isHeld(kept));
   }
 
   /** Why the kernel does not carry a route, in words; undefined where it does or was not asked yet. */
@@ -85,13 +87,14 @@ export class NftablesProxier implements Proxier {
   }
 
   async sync(table: RoutingTable): Promise<void> {
-    const before = this.#routes;
+    await this.#keeper.open();
+    const [routesBefore, keptBefore] = [this.#routes, this.#kept];
     const routes = this.#choose(table);
-    await this.#inTurn(async () => this.#write(this.#tableOf(routes)));
-    this.#routes = routes;
-    this.#schedule();
-    await this.#cutFlows(before, table);
-    this.#drain.sync(before, table);
+    const kept = this.#keep(table, routes);
+    await this.#keeper.write(this.#tableOf(routes, kept));
+    [this.#routes, this.#kept] = [routes, kept];
+    await this.#cutFlows([...routesBefore, ...keptBefore], table);
+    this.#drain.sync(routesBefore, table);
   }
 
   async drain(): Promise<number> {
@@ -105,25 +108,8 @@ export class NftablesProxier implements Proxier {
 
   /** Nothing new is translated; what is goes on for as long as its entry lives. */
   async #end(): Promise<void> {
-    if (this.#isEnding) return;
-    // A look under way must not plan the next one.
-    this.#isEnding = true;
-    this.#cancelLook();
     this.#drain.close();
-    await this.#inTurn(async () => this.#remove());
-    this.#stop.abort(new Error('the proxier is closed'));
-  }
-
-  /** A stop goes on also where the table cannot be removed: what is open must still get its time. */
-  async #remove(): Promise<void> {
-    if (this.#options.keepsRules() || this.#written === undefined) return;
-    const { client, log } = this.#dependencies;
-    try {
-      await client.apply(removal(), { signal: this.#stop.signal });
-      this.#written = undefined;
-    } catch (error) {
-      log.warn(`the table of embassy is left: ${String(error)}; 'embassy cleanup' removes it`);
-    }
+    await this.#keeper.end();
   }
 
   #choose(table: RoutingTable): ReadonlyMap<BindingId, KernelRoute> {
@@ -142,21 +128,50 @@ export class NftablesProxier implements Proxier {
     return routes;
   }
 
-  #tableOf(routes: ReadonlyMap<BindingId, KernelRoute>): KernelTable {
+  /** A service nobody told us of yet keeps the endpoints that the kernel has for it. */
+  #keep(table: RoutingTable, routes: ReadonlyMap<BindingId, KernelRoute>): ReadonlyMap<BindingId, Carried> {
+    const kept = new Map<BindingId, Carried>();
+    if (this.#keeper.held === undefined) return kept;
+    for (const [id, route] of table.routes) {
+      if (routes.has(id) || this.#chosen.get(route) !== NOTHING_KNOWN) continue;
+      const { address } = route.binding;
+      if (address === '*') continue;
+      const family = familyOf(address);
+      const virtualIp = this.#options.virtualIps.find((each) => familyOf(each) === family);
+      if (virtualIp === undefined) continue;
+      const { pool } = route;
+      const carried = { binding: { ...route.binding, address }, virtualIp, family, pool };
+      if (this.#isHeld(carried)) kept.set(id, carried);
+    }
+    return kept;
+  }
+
+  /** Whether the kernel leads a binding to the endpoints of its pool, whichever these were. */
+  #isHeld(carried: Carried): boolean {
+    return this.#keeper.held?.elements.get(elementOf(carried))?.chain === this.#chainOf(carried);
+  }
+
+  #tableOf(routes: ReadonlyMap<BindingId, KernelRoute>, kept: ReadonlyMap<BindingId, Carried>): KernelTable {
     const chains = new Map<string, string>();
-    const names = new Map<string, string>();
     const elements = new Map<string, { readonly family: KernelRoute['family']; readonly chain: string }>();
+    for (const carried of kept.values()) {
+      const { family } = carried;
+      const chain = this.#chainOf(carried);
+      chains.set(chain, this.#keeper.held?.chains.get(chain) ?? AS_IT_IS);
+      elements.set(elementOf(carried), { family, chain });
+    }
     for (const route of routes.values()) {
-      const { pool, family } = route;
-      const key = `${pool.key.id} ${family}`;
-      const chain = names.get(key) ?? this.#chains.get(key) ?? this.#newChain();
-      if (!names.has(key)) chains.set(chain, this.#ruleOf(route));
-      names.set(key, chain);
+      const { family } = route;
+      const chain = this.#chainOf(route);
+      chains.set(chain, this.#ruleOf(route));
       elements.set(elementOf(route), { family, chain });
     }
-    this.#chains = names;
     const { virtualIps, interfaces } = this.#options;
     return { interfaces: [...interfaces()].sort(), virtualIps, chains, elements };
+  }
+
+  #chainOf({ pool, family }: Pick<Carried, 'pool' | 'family'>): string {
+    return chainName(`${pool.key.id} ${family}`);
   }
 
   /** Written out once for each snapshot of a pool, not at each change of another. */
@@ -167,32 +182,8 @@ export class NftablesProxier implements Proxier {
     return rule;
   }
 
-  #newChain(): string {
-    this.#chainCount += 1;
-    return `pool-${this.#chainCount}`;
-  }
-
-  async #write(table: KernelTable): Promise<void> {
-    const { client, log } = this.#dependencies;
-    const { signal } = this.#stop;
-    const script = this.#written === undefined ? wholeTable(table) : tableChanges(this.#written, table);
-    if (script === '') return;
-    try {
-      await client.apply(script, { signal });
-      this.#written = table;
-    } catch (error) {
-      // What the kernel holds is old, or not what we think: better nothing than the wrong endpoint. Userspace
-      // gets what is not translated.
-      this.#written = undefined;
-      await client.apply(removal(), { signal }).catch((cause: unknown) => {
-        log.debug(`the table of embassy could not be removed: ${String(cause)}`);
-      });
-      throw error;
-    }
-  }
-
   /** Ends at once the flows of bindings that are gone, or somebody else's now [C10, P04]. */
-  async #cutFlows(before: ReadonlyMap<BindingId, KernelRoute>, table: RoutingTable): Promise<void> {
+  async #cutFlows(before: Iterable<readonly [BindingId, Carried]>, table: RoutingTable): Promise<void> {
     for (const [id, { binding, virtualIp }] of before) {
       const now = table.routes.get(id)?.binding;
       if (now !== undefined && (now === binding || sameBinding(binding, now))) continue;
@@ -204,42 +195,4 @@ export class NftablesProxier implements Proxier {
       });
     }
   }
-
-  /** Puts the table back when somebody removed it. */
-  #schedule(): void {
-    this.#cancelLook();
-    if (this.#isEnding) return;
-    this.#cancelLook = this.#dependencies.clock.schedule(LOOK_EVERY_MS, () => {
-      void this.#inTurn(async () => this.#look()).then(() => {
-        this.#schedule();
-      });
-    });
-  }
-
-  async #look(): Promise<void> {
-    const { client, log } = this.#dependencies;
-    const { signal } = this.#stop;
-    const written = this.#written;
-    if (written === undefined || signal.aborted) return;
-    try {
-      if ((await client.tables({ signal })).includes(TABLE)) return;
-      log.warn('the table of embassy was removed by somebody; it is written again');
-      this.#written = undefined;
-      await this.#write(written);
-    } catch (error) {
-      log.warn(`the table of embassy could not be looked at: ${String(error)}`);
-    }
-  }
-
-  /** One after the other; a failure is its own caller's. */
-  async #inTurn(work: () => Promise<void>): Promise<void> {
-    const turn = this.#turn.then(work);
-    this.#turn = turn.catch(() => undefined);
-    return turn;
-  }
-}
-
-/** Removes our table, there or not, in one transaction. */
-function removal(): string {
-  return `add table ${TABLE}\ndelete table ${TABLE}\n`;
 }

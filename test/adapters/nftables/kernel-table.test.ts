@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { poolRule, tableChanges, wholeTable } from '../../../src/adapters/nftables/kernel-table.ts';
+import {
+  adoption,
+  AS_IT_IS,
+  knownPart,
+  poolRule,
+  sameShape,
+  tableChanges,
+  wholeTable,
+} from '../../../src/adapters/nftables/kernel-table.ts';
 import { address, endpoint } from '../../support/endpoints.ts';
 import type { KernelTable } from '../../../src/adapters/nftables/kernel-table.ts';
 
@@ -39,6 +47,55 @@ describe('wholeTable', () => {
       'add table inet embassy',
     ]);
     assert(lines.indexOf('add chain inet embassy pool-1') < lines.findIndex((line) => line.includes(A)));
+  });
+});
+
+describe('adoption', () => {
+  const found = table({
+    chains: new Map([
+      ['pool-1', AS_IT_IS],
+      ['pool-2', AS_IT_IS],
+    ]),
+    elements: new Map([
+      [A, { family: 4, chain: 'pool-1' }],
+      [B, { family: 4, chain: 'pool-2' }],
+    ]),
+  });
+
+  it('writes each rule it knows, and leaves the table and the bindings that are as they have to be', () => {
+    const lines = adoption(found, table()).split('\n');
+    assert.equal(lines.includes('delete table inet embassy'), false);
+    assert(lines.includes('add rule inet embassy pool-1 one'));
+    assert.deepEqual(
+      lines.filter((line) => line.includes('element inet embassy bindings4')),
+      [`delete element inet embassy bindings4 { ${B} : goto pool-2 }`],
+    );
+    assert.equal(lines.at(-2), 'delete chain inet embassy pool-2');
+  });
+
+  it('leaves a rule alone that only the kernel knows', () => {
+    const wanted = table({ chains: new Map([['pool-1', AS_IT_IS]]) });
+    assert.doesNotMatch(adoption(found, wanted), /(add rule|flush chain) inet embassy pool-1/);
+    assert.deepEqual(
+      [knownPart(wanted).chains.size, knownPart(wanted).elements.size],
+      [0, 0],
+      'it cannot be written anew',
+    );
+  });
+});
+
+describe('sameShape', () => {
+  it('sees a chain or a binding that is missing, more, or leads elsewhere', () => {
+    const elements = new Map([[A, { family: 4, chain: 'pool-2' }]] as const);
+    assert.equal(sameShape(table(), table({ chains: new Map([['pool-1', 'another rule']]) })), true);
+    for (const other of [
+      table({ elements }),
+      table({ elements: new Map() }),
+      table({ chains: new Map() }),
+      table({ chains: new Map([['pool-2', 'one']]) }),
+    ]) {
+      assert.equal(sameShape(table(), other), false);
+    }
   });
 });
 

@@ -290,6 +290,67 @@ describe('NftablesProxier on the kernel', function () {
     assert.equal(listed.match(/chain pool-/g)?.length, 1);
   });
 
+  it('[P28] keeps what an earlier run left of a service until it is told of it', async () => {
+    const [one, two] = [binding('172.30.0.2', '/a;80'), binding('172.30.0.2', '/b;81')];
+    const earlier = make({ keepsRules: true });
+    const left = [
+      [one, pool('/a;80').told([E1])],
+      [two, pool('/b;81').told([E1])],
+    ] as const;
+    await earlier.sync(
+      new RoutingTable(1, new Map(left.map(([bound, told]) => [bound.id, { binding: bound, pool: told }]))),
+    );
+    await earlier[Symbol.asyncDispose]();
+    await lab.run('nft', 'flush', 'chain', 'inet', 'embassy', 'postrouting');
+    const unknown = poolBench('/a;80').pool.snapshot;
+    await sync([one, unknown]);
+    assert.deepEqual([proxier.carries(one.id), proxier.carries(two.id)], [true, false]);
+    assert.deepEqual(await spread(c1, 80, 2), { e1: 2 });
+    assert.deepEqual(await spread(c1, 81, 1), { ECONNREFUSED: 1 }, 'what is not bound any more is gone');
+    const postrouting = await lab.run('nft', 'list', 'chain', 'inet', 'embassy', 'postrouting');
+    assert.match(postrouting, /masquerade/, 'what somebody changed meanwhile is mended');
+    await sync([one, pool('/a;80').told([E2])]);
+    assert.deepEqual(await spread(c1, 80, 2), { e2: 2 });
+    await sync();
+    assert.equal(proxier.carries(one.id), false);
+  });
+
+  it('[P28] keeps no endpoint of another service, and nothing of a table of another layout', async () => {
+    const bound = binding('172.30.0.2', '/a;80');
+    const unknown = poolBench('/other;80').pool.snapshot;
+    const earlier = make({ keepsRules: true });
+    await earlier.sync(
+      new RoutingTable(1, new Map([[bound.id, { binding: bound, pool: pool('/a;80').told([E1]) }]])),
+    );
+    await earlier[Symbol.asyncDispose]();
+    await sync([bound, unknown]);
+    assert.equal(proxier.carries(bound.id), false);
+    await proxier[Symbol.asyncDispose]();
+    await lab.run(
+      'nft',
+      'add table inet embassy; add chain inet embassy prerouting; add chain inet embassy old',
+    );
+    proxier = make();
+    await sync([bound, pool('/a;80').told([E1])]);
+    assert.deepEqual(await spread(c1, 80, 2), { e1: 2 });
+    assert.doesNotMatch(await lab.run('nft', 'list', 'table', 'inet', 'embassy'), /chain old/);
+  });
+
+  it('[P27] mends within half a minute what somebody changed in its table', async () => {
+    await sync([binding('172.30.0.2', '/a;80'), pool('/a;80').told([E1])]);
+    await lab.run('nft', 'flush', 'map', 'inet', 'embassy', 'bindings4');
+    assert.deepEqual(await spread(c1, 80, 1), { ECONNREFUSED: 1 });
+    const bindings = async (): Promise<string> =>
+      lab.run('nft', 'list', 'map', 'inet', 'embassy', 'bindings4');
+    for (let looks = 0; !(await bindings()).includes('goto'); looks += 1) {
+      assert(looks < 100, 'nothing was mended');
+      clock.advance(3_000).catch(() => undefined);
+      await settle();
+    }
+    assert.deepEqual(await spread(c1, 80, 1), { e1: 1 });
+    assert.deepEqual(log.messages('warn'), ['the table of embassy was changed by somebody; it is mended']);
+  });
+
   it('carries a thousand bindings, and changes one of them alone', async () => {
     const bindings = Array.from({ length: 1_000 }, (_, n) => binding('172.30.0.2', `/s${n};${10_000 + n}`));
     const pools = bindings.map((bound) => pool(`${bound.descriptor.service};80`));

@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import { AS_IT_IS } from './kernel-table.ts';
+import { FAMILIES, LAYOUT_SET, TABLE } from './table-layout.ts';
+import type { AddressFamily } from '../../domain/address.ts';
+import type { KernelTable } from './kernel-table.ts';
+import type { NftablesClient } from './nftables-client.ts';
+
+const chainsSchema = z.object({
+  nftables: z.array(
+    z.object({
+      chain: z.object({ family: z.string(), table: z.string(), name: z.string() }).optional(),
+    }),
+  ),
+});
+
+/** The key of an element: two addresses, protocol and port. */
+const keySchema = z.object({ concat: z.tuple([z.string(), z.string(), z.string(), z.number()]) });
+
+const mapSchema = z.object({
+  nftables: z.array(
+    z.object({
+      map: z
+        .object({
+          elem: z
+            .array(z.tuple([keySchema, z.object({ goto: z.object({ target: z.string() }) })]))
+            .optional(),
+        })
+        .optional(),
+    }),
+  ),
+});
+
+/** What a listing may be given. */
+interface ListOptions {
+  readonly signal: AbortSignal;
+}
+
+/** How a pool's chain is called. */
+const POOL_CHAIN = 'pool-';
+
+/** Whether our table is in the kernel, in the layout of today. Costs next to nothing, however large it is. */
+export async function isThere(client: Pick<NftablesClient, 'list'>, options: ListOptions): Promise<boolean> {
+  return (await client.list(['set', ...TABLE.split(' '), LAYOUT_SET], options)) !== undefined;
+}
+
+/** Whether a table of our name is in the kernel, whatever its layout. */
+export async function isAnyThere(
+  client: Pick<NftablesClient, 'list'>,
+  options: ListOptions,
+): Promise<boolean> {
+  return chainNames(await client.list(['chains'], options)).length > 0;
+}
+
+/**
+ * Reads what the kernel holds of our table: which binding leads to which chain. The rules themselves are not
+ * read, since nft would read all there are.
+ *
+ * @returns Undefined when there is no table, or it is of another layout or of no shape we know. Its chains
+ *   are {@link AS_IT_IS}; interfaces and virtual IPs are left out.
+ * @throws {NftablesError} It could not be listed.
+ */
+export async function readFoundTable(
+  client: Pick<NftablesClient, 'list'>,
+  options: ListOptions,
+): Promise<KernelTable | undefined> {
+  const table = TABLE.split(' ');
+  if (!(await isThere(client, options))) return undefined;
+  const names = chainNames(await client.list(['chains'], options)).filter((name) =>
+    name.startsWith(POOL_CHAIN),
+  );
+  const chains = new Map(names.map((name) => [name, AS_IT_IS]));
+  const elements = new Map<string, { readonly family: AddressFamily; readonly chain: string }>();
+  for (const family of FAMILIES) {
+    const bindings = mapSchema.safeParse(await client.list(['map', ...table, `bindings${family}`], options));
+    if (!bindings.success) return undefined;
+    for (const { map } of bindings.data.nftables) {
+      for (const [{ concat }, { goto }] of map?.elem ?? []) {
+        elements.set(concat.join(' . '), { family, chain: goto.target });
+      }
+    }
+  }
+  return { interfaces: [], virtualIps: [], chains, elements };
+}
+
+/** The names of our table's chains. */
+function chainNames(document: unknown): readonly string[] {
+  const listed = chainsSchema.safeParse(document);
+  return (listed.success ? listed.data.nftables : []).flatMap(({ chain }) =>
+    chain !== undefined && `${chain.family} ${chain.table}` === TABLE ? [chain.name] : [],
+  );
+}

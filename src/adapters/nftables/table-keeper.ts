@@ -1,0 +1,179 @@
+import { isThere, readFoundTable } from './found-table.ts';
+import { adoption, knownPart, sameShape, tableChanges, wholeTable } from './kernel-table.ts';
+import { TABLE } from './table-layout.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Log } from '../../ports/log.ts';
+import type { KernelTable } from './kernel-table.ts';
+import type { NftablesClient } from './nftables-client.ts';
+
+/** How often it is looked whether somebody removed our table, in milliseconds [P27]. */
+const LOOK_EVERY_MS = 3_000;
+
+/** Each so many looks compare what the table holds: this reads every binding. */
+const COMPARED_EVERY = 10;
+
+/** What the keeper works with. */
+export interface TableKeeperDependencies {
+  readonly client: Pick<NftablesClient, 'apply' | 'list'>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Keeps our table in the kernel what it has to be: adopts what an earlier run left, writes what changed, and
+ * mends what somebody else did to it. Each of these is one transaction.
+ */
+export class TableKeeper {
+  readonly #client: TableKeeperDependencies['client'];
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #keepsRules: () => boolean;
+  readonly #stop = new AbortController();
+  /** What an earlier run left; undefined once it is ours. */
+  #found: KernelTable | undefined;
+  /** What we wrote; undefined before the first write and after a failed one. */
+  #written: KernelTable | undefined;
+  #isOpen = false;
+  #looks = 0;
+  /** Writes are one after the other. */
+  #turn: Promise<void> = Promise.resolve();
+  #cancelLook: () => void = () => undefined;
+  #isEnding = false;
+
+  constructor(dependencies: TableKeeperDependencies, options: { readonly keepsRules: () => boolean }) {
+    this.#client = dependencies.client;
+    this.#clock = dependencies.clock;
+    this.#log = dependencies.log;
+    this.#keepsRules = options.keepsRules;
+  }
+
+  /** What the kernel holds, as far as it is known; undefined when it is nothing of use. */
+  get held(): KernelTable | undefined {
+    return this.#written ?? this.#found;
+  }
+
+  /** Reads, once, what an earlier run left. What cannot be read is replaced by the first write. */
+  async open(): Promise<void> {
+    if (this.#isOpen) return;
+    this.#isOpen = true;
+    try {
+      this.#found = await readFoundTable(this.#client, { signal: this.#stop.signal });
+    } catch (error) {
+      this.#log.debug(`what an earlier run left cannot be read, so it is replaced: ${String(error)}`);
+    }
+    const count = this.#found?.elements.size ?? 0;
+    if (count > 0) this.#log.info(`an earlier run left ${count} bindings in the kernel; they are adopted`);
+  }
+
+  /**
+   * Makes the kernel hold a table.
+   *
+   * @throws {NftablesError} It was refused. Our table is removed then: what it held is old, or not what we
+   *   think, and userspace gets what is not translated.
+   */
+  async write(table: KernelTable): Promise<void> {
+    await this.#inTurn(async () => this.#write(table));
+    this.#schedule();
+  }
+
+  /** Removes the table, unless it is to stay; nothing is written any more. */
+  async end(): Promise<void> {
+    if (this.#isEnding) return;
+    // A look under way must not plan the next one.
+    this.#isEnding = true;
+    this.#cancelLook();
+    await this.#inTurn(async () => this.#remove());
+    this.#stop.abort(new Error('the proxier is closed'));
+  }
+
+  /** A stop goes on also where the table cannot be removed: what is open must still get its time. */
+  async #remove(): Promise<void> {
+    if (this.#keepsRules() || this.#written === undefined) return;
+    try {
+      await this.#client.apply(removal(), { signal: this.#stop.signal });
+      this.#written = undefined;
+    } catch (error) {
+      this.#log.warn(`the table of embassy is left: ${String(error)}; 'embassy cleanup' removes it`);
+    }
+  }
+
+  async #write(table: KernelTable): Promise<void> {
+    const { signal } = this.#stop;
+    if (this.#written === undefined && this.#found !== undefined && (await this.#adopt(this.#found, table))) {
+      return;
+    }
+    // What only the kernel knew is not written anew.
+    const wanted = this.#written === undefined ? knownPart(table) : table;
+    const script = this.#written === undefined ? wholeTable(wanted) : tableChanges(this.#written, wanted);
+    if (script === '') return;
+    try {
+      await this.#client.apply(script, { signal });
+      this.#written = wanted;
+    } catch (error) {
+      this.#written = undefined;
+      await this.#client.apply(removal(), { signal }).catch((cause: unknown) => {
+        this.#log.debug(`the table of embassy could not be removed: ${String(cause)}`);
+      });
+      throw error;
+    }
+  }
+
+  /** @returns Whether that was possible; if not, the table is to be replaced. */
+  async #adopt(found: KernelTable, table: KernelTable): Promise<boolean> {
+    this.#found = undefined;
+    try {
+      await this.#client.apply(adoption(found, table), { signal: this.#stop.signal });
+      this.#written = table;
+      return true;
+    } catch (error) {
+      this.#log.debug(`what is in the kernel cannot be adopted, so it is replaced: ${String(error)}`);
+      return false;
+    }
+  }
+
+  /** Puts the table back when somebody removed it. */
+  #schedule(): void {
+    this.#cancelLook();
+    if (this.#isEnding) return;
+    this.#cancelLook = this.#clock.schedule(LOOK_EVERY_MS, () => {
+      void this.#inTurn(async () => this.#look()).then(() => {
+        this.#schedule();
+      });
+    });
+  }
+
+  async #look(): Promise<void> {
+    const { signal } = this.#stop;
+    const written = this.#written;
+    if (written === undefined || signal.aborted) return;
+    try {
+      if (!(await isThere(this.#client, { signal }))) {
+        this.#log.warn('the table of embassy was removed by somebody; it is written again');
+        this.#written = undefined;
+        await this.#write(written);
+        return;
+      }
+      this.#looks += 1;
+      if (this.#looks % COMPARED_EVERY !== 0) return;
+      const found = await readFoundTable(this.#client, { signal });
+      if (found !== undefined && sameShape(found, written)) return;
+      this.#log.warn('the table of embassy was changed by somebody; it is mended');
+      [this.#written, this.#found] = [undefined, found];
+      await this.#write(written);
+    } catch (error) {
+      this.#log.warn(`the table of embassy could not be looked at: ${String(error)}`);
+    }
+  }
+
+  /** One after the other; a failure is its own caller's. */
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+}
+
+/** Removes our table, there or not, in one transaction. */
+function removal(): string {
+  return `add table ${TABLE}\ndelete table ${TABLE}\n`;
+}

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { isAnyThere, readFoundTable } from '../../../src/adapters/nftables/found-table.ts';
+import { AS_IT_IS } from '../../../src/adapters/nftables/kernel-table.ts';
+import type { NftablesClient } from '../../../src/adapters/nftables/nftables-client.ts';
+
+const NEVER = { signal: new AbortController().signal };
+
+/** As nft 1.0.6 lists them. */
+const LISTED: Readonly<Record<string, unknown>> = {
+  'set inet embassy layout-2': { nftables: [{ metainfo: {} }, { set: { name: 'layout-2' } }] },
+  chains: {
+    nftables: [
+      { metainfo: { version: '1.0.6' } },
+      { chain: { family: 'ip', table: 'nat', name: 'pool-of-somebody', handle: 1 } },
+      { chain: { family: 'inet', table: 'embassy', name: 'prerouting', hook: 'prerouting' } },
+      { chain: { family: 'inet', table: 'embassy', name: 'pool-1', handle: 6 } },
+    ],
+  },
+  'map inet embassy bindings4': {
+    nftables: [
+      {
+        map: {
+          name: 'bindings4',
+          elem: [[{ concat: ['172.30.0.2', '172.30.0.1', 'tcp', 80] }, { goto: { target: 'pool-1' } }]],
+        },
+      },
+    ],
+  },
+  'map inet embassy bindings6': { nftables: [{ map: { name: 'bindings6' } }] },
+};
+
+function client(changed: Readonly<Record<string, unknown>> = {}): Pick<NftablesClient, 'list'> {
+  const listed = { ...LISTED, ...changed };
+  return { list: async (words) => Promise.resolve(listed[words.join(' ')]) };
+}
+
+describe('readFoundTable', () => {
+  it('reads which binding leads to which chain, of our table alone', async () => {
+    assert.deepEqual(await readFoundTable(client(), NEVER), {
+      interfaces: [],
+      virtualIps: [],
+      chains: new Map([['pool-1', AS_IT_IS]]),
+      elements: new Map([['172.30.0.2 . 172.30.0.1 . tcp . 80', { family: 4, chain: 'pool-1' }]]),
+    });
+  });
+
+  it('finds nothing of use in a table of another layout, or of no shape we know', async () => {
+    for (const changed of [
+      { 'set inet embassy layout-2': undefined },
+      { 'map inet embassy bindings4': undefined },
+      { 'map inet embassy bindings6': { nftables: [{ map: { elem: [['fd00::2', { accept: null }]] } }] } },
+    ]) {
+      assert.equal(await readFoundTable(client(changed), NEVER), undefined);
+    }
+  });
+});
+
+describe('isAnyThere', () => {
+  it('finds a table of our name by its chains, whatever its layout', async () => {
+    assert.equal(await isAnyThere(client({ 'set inet embassy layout-2': undefined }), NEVER), true);
+    assert.equal(await isAnyThere(client({ chains: { nftables: [{ metainfo: {} }] } }), NEVER), false);
+  });
+});
