@@ -138,6 +138,8 @@ module.exports = {
     tsPreCompilationDeps: true,
     combinedDependencies: true,
     doNotFollow: { path: 'node_modules' },
+    // Served to browsers as they are: their imports are paths of the admin server.
+    exclude: { path: '^src/adapters/page/files/' },
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['import', 'require', 'node', 'default', 'types'],

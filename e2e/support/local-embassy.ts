@@ -21,7 +21,9 @@ export interface Held {
 
 export interface LocalEmbassyOptions {
   /** Endpoints of the service `web`, as `address:port`. */
-  readonly endpoints: readonly string[];
+  readonly endpoints?: readonly string[];
+  /** A file of endpoints that is there already, instead. */
+  readonly file?: string;
   /** Bound port 80 listens at 127.0.0.1:(80 + offset), port 81 one above. */
   readonly offset: number;
   /** Limit of open files of the process. */
@@ -56,10 +58,10 @@ export class LocalEmbassy implements AsyncDisposable {
    * until it listens.
    */
   static async start(options: LocalEmbassyOptions): Promise<LocalEmbassy> {
-    const { endpoints, offset, files, extra = [] } = options;
+    const { endpoints = [], offset, files, extra = [] } = options;
     made += 1;
-    const file = path.join(environment().runDirectory, `endpoints-${made}.yaml`);
-    await writeFile(file, `web: [${endpoints.join(', ')}]\ngone: []\n`);
+    const file = options.file ?? path.join(environment().runDirectory, `endpoints-${made}.yaml`);
+    if (options.file === undefined) await writeFile(file, `web: [${endpoints.join(', ')}]\ngone: []\n`);
     const services = ['-provider=static', `-services=${options.services ?? 'web;80,gone;81'}`, '-consumer=*'];
     const admin = options.admin ?? ['--admin-socket=off', '--admin-listen=off'];
     const own = [

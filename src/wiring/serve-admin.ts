@@ -1,5 +1,6 @@
 import { AdminListenError } from '../adapters/admin/admin-listen-error.ts';
 import { openAdminServer } from '../adapters/admin/client.ts';
+import { readPage } from '../adapters/page/client.ts';
 import { readTokenFile } from '../adapters/node/token-file.ts';
 import type { AdminServerDependencies, AdminServerOptions } from '../adapters/admin/client.ts';
 import type { AdminChoice } from '../cli/resolve-options.ts';
@@ -14,7 +15,7 @@ import type { Log } from '../ports/log.ts';
  * @throws {TokenFileError} The token cannot be read.
  */
 export async function serveAdmin(
-  dependencies: AdminServerDependencies & { readonly log: Log },
+  dependencies: Omit<AdminServerDependencies, 'page'> & { readonly log: Log },
   choice: AdminChoice,
   options: {
     readonly readsNeedToken: () => boolean;
@@ -34,7 +35,8 @@ export async function serveAdmin(
   for (const { at, given } of places) {
     try {
       const { readsNeedToken } = options;
-      opened.use(await openAdminServer(dependencies, { at, token, readsNeedToken }));
+      const page = readPage();
+      opened.use(await openAdminServer({ ...dependencies, page }, { at, token, readsNeedToken }));
     } catch (error) {
       if (given || !(error instanceof AdminListenError)) throw error;
       log.info(`${error.message}; going on without`);

@@ -191,7 +191,7 @@ function filesOf(pattern: string): readonly File[] {
     exclude: ['**/node_modules', '**/fixtures'],
   });
   return found
-    .filter((entry) => entry.isFile())
+    .filter((entry) => entry.isFile() && !entry.name.endsWith('.png'))
     .map((entry) => `${entry.parentPath}/${entry.name}`)
     .sort()
     .map((path) => {

@@ -27,6 +27,9 @@ export interface Denial {
 /** Probes of orchestrators ask without a token; they learn nothing but a yes or no. */
 const OPEN_PATHS: readonly string[] = ['/healthz', '/readyz'];
 
+/** The page's own files hold nothing of the daemon; the page asks for the token and brings it. */
+const PAGE_PATHS = /^\/(?:page\/[a-z.]+)?$/;
+
 /**
  * Decides whether a request is answered.
  *
@@ -51,7 +54,8 @@ export function denialOf(request: AccessRequest, path: string, rules: AccessRule
   if (changes && request.origin !== undefined) {
     return { status: 403, problem: 'a web page may not change anything' };
   }
-  const needsToken = changes || (rules.readsNeedToken && !OPEN_PATHS.includes(path));
+  const needsToken =
+    changes || (rules.readsNeedToken && !OPEN_PATHS.includes(path) && !PAGE_PATHS.test(path));
   if (!needsToken) return undefined;
   if (rules.token === undefined) {
     return {

@@ -26,11 +26,18 @@ const REQUEST_TIMEOUT_MS = 5_000;
 /** Connections at once, all kinds together. */
 const CONNECTIONS_MAX = 256;
 
+/** Nothing but the page's own files runs, and nothing but the daemon is asked. */
+const PAGE_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 /** What a server of the admin API answers from. */
 export interface AdminServerDependencies {
   readonly daemon: AdminView & AdminControls;
   /** In the text format of Prometheus. */
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
+  /** The files of the page, by their paths. */
+  readonly page: readonly { readonly path: string; readonly type: string; readonly text: string }[];
 }
 
 /** Where it listens and whom it answers. */
@@ -64,7 +71,7 @@ export async function openAdminServer(
 }
 
 function createServer(
-  { daemon, metrics }: AdminServerDependencies,
+  { daemon, metrics, page }: AdminServerDependencies,
   options: AdminServerOptions,
 ): FastifyInstance {
   const server = fastify({
@@ -102,6 +109,7 @@ function createServer(
     reply.type(metrics.contentType).send(await metrics.text()),
   );
   serveStream(server, daemon);
+  servePage(server, page);
   return server;
 }
 
@@ -129,6 +137,18 @@ function serveStream(server: FastifyInstance, daemon: AdminView): void {
     tell();
     return reply;
   });
+}
+
+function servePage(server: FastifyInstance, page: AdminServerDependencies['page']): void {
+  const headers = {
+    'cache-control': 'no-cache',
+    'content-security-policy': PAGE_POLICY,
+    'referrer-policy': 'no-referrer',
+    'x-content-type-options': 'nosniff',
+  };
+  for (const { path, text, type } of page) {
+    server.get(path, async (_request, reply) => reply.headers(headers).type(type).send(text));
+  }
 }
 
 async function answer(reply: FastifyReply, { status, document }: Answer): Promise<FastifyReply> {

@@ -65,6 +65,8 @@ function fakeDaemon(): AdminView &
 
 const METRICS = { contentType: 'text/plain; version=0.0.4', text: async () => Promise.resolve('x 1\n') };
 
+const PAGE = [{ path: '/', type: 'text/html; charset=utf-8', text: '<!doctype html>' }];
+
 describe('openAdminServer', () => {
   const open: AsyncDisposable[] = [];
   const folder = mkdtempSync(join(tmpdir(), 'embassy-admin-'));
@@ -83,7 +85,7 @@ describe('openAdminServer', () => {
     const free = await freePort();
     const at = { kind: 'tcp', address: address('127.0.0.1'), port: port(free) } as const;
     const options = { at, token: undefined, readsNeedToken: () => false, ...rest };
-    open.push(await openAdminServer({ daemon, metrics: METRICS }, options));
+    open.push(await openAdminServer({ daemon, metrics: METRICS, page: PAGE }, options));
     return { url: `http://127.0.0.1:${free}`, at: { kind: 'tcp', host: '127.0.0.1', port: free } };
   }
 
@@ -91,7 +93,7 @@ describe('openAdminServer', () => {
     const path = join(folder, name);
     open.push(
       await openAdminServer(
-        { daemon, metrics: METRICS },
+        { daemon, metrics: METRICS, page: PAGE },
         { at: { kind: 'socket', path }, token: undefined, readsNeedToken: () => true },
       ),
     );
@@ -158,6 +160,19 @@ describe('openAdminServer', () => {
     assert.equal((await fetch(eject, { method: 'POST', headers })).status, 200);
     assert.deepEqual(daemon.told, ['eject /a 10.0.0.1:80']);
     assert.equal((await fetch(eject.replace('/a&', '/b&'), { method: 'POST', headers })).status, 404);
+  });
+
+  it('serves the page to anybody who may ask at all, under a strict policy', async () => {
+    const { url } = await serve(fakeDaemon(), { token: 's3cret', readsNeedToken: () => true });
+    const response = await fetch(`${url}/`);
+    assert.equal(response.status, 200);
+    assert.equal(await response.text(), '<!doctype html>');
+    assert.match(
+      response.headers.get('content-security-policy') ?? '',
+      /^default-src 'none'; script-src 'self';/,
+    );
+    assert.equal((await fetch(`${url}/v1/bindings`)).status, 401);
+    assert.equal((await fetch(`${url}/page/../v1/bindings`)).status, 401);
   });
 
   it("changes the log's level for who has the token", async () => {
