@@ -1,7 +1,9 @@
 import { formatProblem } from '../domain/result.ts';
 import { computeBindings } from './compute-bindings.ts';
+import { labelledWeights } from './labelled-weights.ts';
 import { reportBindings } from './report-bindings.ts';
 import type { AccessPolicy } from '../domain/access-policy.ts';
+import type { IpAddress } from '../domain/address.ts';
 import type { Binding, BindingId } from '../domain/binding.ts';
 import type { Problem } from '../domain/result.ts';
 import type { Log } from '../ports/log.ts';
@@ -20,6 +22,7 @@ export class BindingBook {
   #bindings: ReadonlyMap<BindingId, Binding> = new Map();
   #denied: ReadonlySet<BindingId> = new Set();
   #problems: readonly Problem[] = [];
+  #weights: ReadonlyMap<IpAddress, number> = new Map();
   #policy: AccessPolicy | undefined;
   /** Counts up with each change that is none of the consumers. */
   #ownRevision = 0;
@@ -33,6 +36,11 @@ export class BindingBook {
 
   get bindings(): ReadonlyMap<BindingId, Binding> {
     return this.#bindings;
+  }
+
+  /** The weights that containers set for themselves as endpoints. */
+  get weights(): ReadonlyMap<IpAddress, number> {
+    return this.#weights;
   }
 
   /** What is wrong with what consumers want. */
@@ -70,7 +78,9 @@ export class BindingBook {
     reportBindings(this.#dependencies.log, this.#bindings, computed.bindings);
     this.#bindings = computed.bindings;
     this.#denied = computed.denied;
-    this.#report(computed.problems);
+    const { weights, problems } = labelledWeights(consumers.consumers);
+    this.#weights = weights;
+    this.#report([...computed.problems, ...problems]);
     if (computed.overLimit > this.#overLimit) this.#dependencies.metrics.limitReached('max-bindings');
     this.#overLimit = computed.overLimit;
     return true;

@@ -265,8 +265,8 @@ export class Daemon {
     const { maxBindings, defaults } = this.#options;
     const { clock, metrics, proxier } = this.#dependencies;
     if (this.#book.update(this.#consumers, { maxBindings })) {
-      const { bindings } = this.#book;
-      this.#services.need(neededPools(bindings.values(), defaults));
+      const { bindings, weights } = this.#book;
+      this.#services.need(neededPools(bindings.values(), defaults), weights);
       this.#routed = routeBindings(bindings, defaults);
     }
     const snapshotOf = this.#services.snapshotOf.bind(this.#services);

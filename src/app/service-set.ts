@@ -1,9 +1,10 @@
+import { sameWeights, withWeights } from './labelled-weights.ts';
 import { HealthChecks } from './health-checks.ts';
 import { NameCache } from './name-cache.ts';
 import { Pool } from './pool.ts';
 import { hostNamesOf, resolveEndpoints } from './resolve-endpoints.ts';
 import { ServiceWatch } from './service-watch.ts';
-import type { HostName } from '../domain/address.ts';
+import type { HostName, IpAddress } from '../domain/address.ts';
 import type { Endpoint } from '../domain/endpoint.ts';
 import type { PoolId, PoolKey } from '../domain/pool-key.ts';
 import type { PoolSnapshot } from '../domain/route.ts';
@@ -81,6 +82,8 @@ export class ServiceSet {
   readonly #ending = new Set<Promise<void>>();
   readonly #nameCache: NameCache;
   readonly #checks: HealthChecks;
+  /** What containers of this host say of themselves as endpoints, by address. */
+  #weights: ReadonlyMap<IpAddress, number> = new Map();
 
   constructor(dependencies: ServiceSetDependencies, options: ServiceSetOptions) {
     this.#dependencies = dependencies;
@@ -117,10 +120,15 @@ export class ServiceSet {
   /**
    * Opens what is newly needed, then closes what no longer is: a service that one pool leaves and another
    * joins keeps its watch and all that is known of it. Idempotent.
+   *
+   * @param weights - Of endpoints by their address, which go before what a discovery says.
    */
-  need(keys: ReadonlyMap<PoolId, PoolKey>): void {
+  need(keys: ReadonlyMap<PoolId, PoolKey>, weights: ReadonlyMap<IpAddress, number> = new Map()): void {
+    const isChanged = !sameWeights(this.#weights, weights);
+    this.#weights = weights;
     for (const key of keys.values()) if (!this.#pools.has(key.id)) this.#openPool(key);
     for (const [id, open] of this.#pools) if (!keys.has(id)) this.#closePool(open);
+    if (isChanged) for (const open of this.#pools.values()) this.#feed(open);
   }
 
   /** Ends every watch and resolves when all have released what they held. */
@@ -215,7 +223,7 @@ export class ServiceSet {
       this.#tellWithoutTags(pool.key, watched, endpoints);
       if (!pool.takesAny(endpoints)) continue;
       this.#tellServedBy(open, watched);
-      pool.update(endpoints);
+      pool.update(withWeights(endpoints, this.#weights));
       return;
     }
     // Nobody has any. One that never answered may; but what a pool once knew to be gone is gone.

@@ -101,6 +101,25 @@ describe('Daemon', () => {
     await bench.stop();
   });
 
+  it('takes the weight of an endpoint from the label of its container, while that is there', async () => {
+    const bench = start();
+    bench.discovery.setEndpoints(A, [endpoint(1), endpoint(2)]);
+    bench.provider.put(consumer('web', { wants: ['/a;80'] }));
+    const labels = [['embassy.endpoint.weight', '5']] as const;
+    const own = consumer('own', { addresses: [endpoint(1).address] });
+    bench.provider.put({ ...own, traits: { image: 'shop:1', labels } });
+    await bench.clock.advance(100);
+    const weights = (): readonly number[] =>
+      [...bench.daemon.table.routes.values()].flatMap(({ pool }) =>
+        pool.state === 'known' ? pool.endpoints.map(({ weight }) => weight) : [],
+      );
+    assert.deepEqual(weights(), [5, 1]);
+    bench.provider.remove(own.id);
+    await bench.clock.advance(100);
+    assert.deepEqual(weights(), [1, 1]);
+    await bench.stop();
+  });
+
   it('takes other bounds and another policy of balancing while it runs', async () => {
     const bench = start();
     bench.provider.put(consumer('web', { wants: ['/a;80', '/b;81'] }));
