@@ -187,7 +187,7 @@ async function run(options: Options, written: AdjustableLog): Promise<number> {
     interfaces: () => daemon.consumers.interfaces,
     turn: succession.turn,
   });
-  if (kernel !== undefined) resources.use(kernel);
+  if (kernel !== undefined) metrics.observeKernel(resources.use(kernel));
   if (listen.kind === 'captured') log.info(`listening on ${listen.at.map(formatSocketAddress).join(', ')}`);
   tellHiddenPorts(log, HOST, { ...options, virtualIps });
   const capture = createCapture(

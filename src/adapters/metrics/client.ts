@@ -3,7 +3,7 @@ import { Counters } from './counters.ts';
 import { ServiceLabels } from './service-labels.ts';
 import type { ServiceName } from '../../domain/service-name.ts';
 import type { AdminView } from '../../ports/admin.ts';
-import type { Metrics, RefusalReason, RelayEnd } from '../../ports/metrics.ts';
+import type { KernelConnections, Metrics, RefusalReason, RelayEnd } from '../../ports/metrics.ts';
 
 /** Upper bounds of the buckets of dial times, in seconds: from loopback to the limit of an attempt. */
 const DIAL_BUCKETS_S = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2, 4, 8];
@@ -74,10 +74,12 @@ export class PrometheusMetrics implements Metrics {
   );
 
   #daemon: AdminView | undefined;
+  #kernel: KernelConnections | undefined;
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
     this.#gaugesOfDaemon();
+    this.#counterOfKernel();
   }
 
   /** The media type of the text. */
@@ -103,6 +105,11 @@ export class PrometheusMetrics implements Metrics {
   /** From now on also tells what a daemon is like at the moment it is asked. */
   observe(daemon: AdminView): void {
     this.#daemon = daemon;
+  }
+
+  /** From now on also tells what the kernel carried at the moment it is asked. */
+  observeKernel(kernel: KernelConnections): void {
+    this.#kernel = kernel;
   }
 
   connectionAccepted(): void {
@@ -207,6 +214,27 @@ export class PrometheusMetrics implements Metrics {
         for (const [discovery, ageMs] of oldest) each.set({ discovery }, ageMs / MS_PER_S);
       },
     );
+  }
+
+  /** The kernel's own count, which is read when someone scrapes. */
+  #counterOfKernel(): void {
+    const [name, help] = ['embassy_kernel_connections_total', 'Connections that the kernel carried.'];
+    const labelNames = ['service'] as const;
+    const told = async (): Promise<ReadonlyMap<ServiceName, number>> =>
+      (await this.#kernel?.connections()) ?? new Map<ServiceName, number>();
+    const labelOf = (service: ServiceName): string => this.#services.of(service);
+    this.#descriptions.push({ name, type: 'counter', help, labelNames });
+    new Counter({
+      name,
+      help,
+      labelNames,
+      registers: [this.#registry],
+      async collect() {
+        const totals = await told();
+        this.reset();
+        for (const [service, total] of totals) this.inc({ service: labelOf(service) }, total);
+      },
+    });
   }
 
   /** Asked for when someone scrapes; without samples before there is a daemon. */

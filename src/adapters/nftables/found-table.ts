@@ -13,8 +13,13 @@ const chainsSchema = z.object({
   ),
 });
 
-/** The key of an element: two addresses, protocol and port. */
-const keySchema = z.object({ concat: z.tuple([z.string(), z.string(), z.string(), z.number()]) });
+/** An element: its key of two addresses, protocol and port, and how many packets found it. */
+const elementSchema = z.object({
+  elem: z.object({
+    val: z.object({ concat: z.tuple([z.string(), z.string(), z.string(), z.number()]) }),
+    counter: z.object({ packets: z.number() }),
+  }),
+});
 
 const mapSchema = z.object({
   nftables: z.array(
@@ -22,13 +27,22 @@ const mapSchema = z.object({
       map: z
         .object({
           elem: z
-            .array(z.tuple([keySchema, z.object({ goto: z.object({ target: z.string() }) })]))
+            .array(z.tuple([elementSchema, z.object({ goto: z.object({ target: z.string() }) })]))
             .optional(),
         })
         .optional(),
     }),
   ),
 });
+
+/** A binding as the kernel has it. */
+export interface FoundBinding {
+  readonly element: string;
+  readonly family: AddressFamily;
+  readonly chain: string;
+  /** How many it led to its pool since it was written: the first packet of each asks, later ones do not. */
+  readonly connections: number;
+}
 
 /** What a listing may be given. */
 interface ListOptions {
@@ -63,23 +77,40 @@ export async function readFoundTable(
   client: Pick<NftablesClient, 'list'>,
   options: ListOptions,
 ): Promise<KernelTable | undefined> {
-  const table = TABLE.split(' ');
   if (!(await isThere(client, options))) return undefined;
   const names = chainNames(await client.list(['chains'], options)).filter((name) =>
     name.startsWith(POOL_CHAIN),
   );
   const chains = new Map(names.map((name) => [name, AS_IT_IS]));
-  const elements = new Map<string, { readonly family: AddressFamily; readonly chain: string }>();
+  const bindings = await readBindings(client, options);
+  if (bindings === undefined) return undefined;
+  const elements = new Map(bindings.map(({ element, family, chain }) => [element, { family, chain }]));
+  return { interfaces: [], virtualIps: [], chains, elements };
+}
+
+/**
+ * Reads the bindings of our table.
+ *
+ * @returns Undefined when there is no table, or its maps are of no shape we know.
+ * @throws {NftablesError} They could not be listed.
+ */
+export async function readBindings(
+  client: Pick<NftablesClient, 'list'>,
+  options: ListOptions,
+): Promise<readonly FoundBinding[] | undefined> {
+  const found: FoundBinding[] = [];
   for (const family of FAMILIES) {
-    const bindings = mapSchema.safeParse(await client.list(['map', ...table, `bindings${family}`], options));
+    const words = ['map', ...TABLE.split(' '), `bindings${family}`];
+    const bindings = mapSchema.safeParse(await client.list(words, options));
     if (!bindings.success) return undefined;
     for (const { map } of bindings.data.nftables) {
-      for (const [{ concat }, { goto }] of map?.elem ?? []) {
-        elements.set(concat.join(' . '), { family, chain: goto.target });
+      for (const [{ elem }, { goto }] of map?.elem ?? []) {
+        const element = elem.val.concat.join(' . ');
+        found.push({ element, family, chain: goto.target, connections: elem.counter.packets });
       }
     }
   }
-  return { interfaces: [], virtualIps: [], chains, elements };
+  return found;
 }
 
 /** The names of our table's chains. */

@@ -1,6 +1,7 @@
 import { sameBinding } from '../../domain/binding.ts';
 import { familyOf } from '../../domain/address.ts';
 import { chainName } from './chain-name.ts';
+import { ConnectionCounts } from './connection-counts.ts';
 import { FlowDrain } from './flow-drain.ts';
 import { kernelRoute, NOTHING_KNOWN } from './kernel-routes.ts';
 import { AS_IT_IS, elementOf, poolRule } from './kernel-table.ts';
@@ -10,10 +11,12 @@ import type { BindingId } from '../../domain/binding.ts';
 import type { Endpoint } from '../../domain/endpoint.ts';
 import type { PoolSnapshot, Route } from '../../domain/route.ts';
 import type { RoutingTable } from '../../domain/routing-table.ts';
+import type { ServiceName } from '../../domain/service-name.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { FlowCutter } from '../../ports/flow-cutter.ts';
 import type { HostNetwork } from '../../ports/host-network.ts';
 import type { Log } from '../../ports/log.ts';
+import type { KernelConnections } from '../../ports/metrics.ts';
 import type { Proxier } from '../../ports/proxier.ts';
 import type { KernelRoute } from './kernel-routes.ts';
 import type { KernelTable } from './kernel-table.ts';
@@ -54,11 +57,12 @@ export interface NftablesProxierOptions {
  * Traffic goes on while the daemon is away, to the endpoints that were known last; and after the next start,
  * until more is known of a service than what the run before it left.
  */
-export class NftablesProxier implements Proxier {
+export class NftablesProxier implements Proxier, KernelConnections {
   readonly #dependencies: NftablesProxierDependencies;
   readonly #options: NftablesProxierOptions;
   readonly #drain: FlowDrain;
   readonly #keeper: TableKeeper;
+  readonly #counts: ConnectionCounts;
   #routes: ReadonlyMap<BindingId, KernelRoute> = new Map();
   /** What is in the kernel already, of services of which nothing is known yet. */
   #kept: ReadonlyMap<BindingId, Carried> = new Map();
@@ -71,6 +75,7 @@ export class NftablesProxier implements Proxier {
     this.#dependencies = dependencies;
     this.#options = options;
     this.#keeper = new TableKeeper(dependencies, { keepsRules: options.keepsRules });
+    this.#counts = new ConnectionCounts(dependencies);
     this.#drain = new FlowDrain(dependencies, { drainMs: options.endpointDrainMs });
   }
 
@@ -86,7 +91,15 @@ export class NftablesProxier implements Proxier {
     return typeof chosen === 'string' ? chosen : undefined;
   }
 
+  async connections(): Promise<ReadonlyMap<ServiceName, number>> {
+    return this.#counts.totals(() => {
+      const carried: readonly Carried[] = [...this.#kept.values(), ...this.#routes.values()];
+      return new Map(carried.map((each) => [this.#chainOf(each), each.pool.key.service]));
+    });
+  }
+
   async sync(table: RoutingTable): Promise<void> {
+    await this.#counts.begin();
     await this.#keeper.open();
     const [routesBefore, keptBefore] = [this.#routes, this.#kept];
     const routes = this.#choose(table);
@@ -109,6 +122,7 @@ export class NftablesProxier implements Proxier {
   /** Nothing new is translated; what is goes on for as long as its entry lives. */
   async #end(): Promise<void> {
     this.#drain.close();
+    this.#counts.close();
     await this.#keeper.end();
   }
 

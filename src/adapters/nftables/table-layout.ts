@@ -4,7 +4,7 @@ import type { AddressFamily } from '../../domain/address.ts';
 export const TABLE = 'inet embassy';
 
 /** Counts up when what is fixed changes its shape: a table of another layout is replaced, not adopted. */
-const LAYOUT = 2;
+const LAYOUT = 3;
 
 /** An empty set whose name tells the layout: nft lists a set alone, without reading every rule there is. */
 export const LAYOUT_SET = `layout-${LAYOUT}`;
@@ -36,9 +36,11 @@ export function layoutScript(): readonly string[] {
   lines.push(`add set ${TABLE} interfaces { type ifname; }`);
   for (const family of FAMILIES) {
     const type = family === 4 ? 'ipv4_addr' : 'ipv6_addr';
+    const key = `${type} . ${type} . inet_proto . inet_service`;
     lines.push(
       `add set ${TABLE} virtual-ips${family} { type ${type}; }`,
-      `add map ${TABLE} bindings${family} { type ${type} . ${type} . inet_proto . inet_service : verdict; }`,
+      // Counted at the binding: a map is read alone, where a named counter has nft read every rule.
+      `add map ${TABLE} bindings${family} { type ${key} : verdict; counter; }`,
     );
   }
   lines.push(

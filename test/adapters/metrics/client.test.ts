@@ -90,6 +90,19 @@ describe('PrometheusMetrics', () => {
   });
 });
 
+describe('PrometheusMetrics of a kernel', () => {
+  it('tells how many connections it carried so far, by service', async () => {
+    const metrics = new PrometheusMetrics();
+    const name = 'embassy_kernel_connections_total{';
+    assert.deepEqual(await linesOf(metrics, name), []);
+    let total = 5;
+    metrics.observeKernel({ connections: async () => Promise.resolve(new Map([[WEB, total]])) });
+    assert.deepEqual(await linesOf(metrics, name), ['embassy_kernel_connections_total{service="/web"} 5']);
+    total = 7;
+    assert.deepEqual(await linesOf(metrics, name), ['embassy_kernel_connections_total{service="/web"} 7']);
+  });
+});
+
 describe('ServiceLabels', () => {
   it('bounds the labels: the first thousand services have their own, the rest are other', () => {
     const labels = new ServiceLabels();

@@ -351,6 +351,31 @@ describe('NftablesProxier on the kernel', function () {
     assert.deepEqual(log.messages('warn'), ['the table of embassy was changed by somebody; it is mended']);
   });
 
+  it('counts the connections of each service, whatever becomes of endpoints and bindings', async () => {
+    const [one, two] = [binding('172.30.0.2', '/a;80'), binding('172.30.0.3', '/a;80', 'c2')];
+    const other = binding('172.30.0.2', '/b;81');
+    const [a, b] = [pool('/a;80'), pool('/b;81').told([E2])];
+    const counted = async (): Promise<Record<string, number>> => {
+      await clock.advance(5_000);
+      return Object.fromEntries(await proxier.connections());
+    };
+    let told = a.told([E1]);
+    await sync([one, told], [two, told], [other, b]);
+    await Promise.all([spread(c1, 80, 3), spread(c2, 80, 2)]);
+    await spread(c1, 81, 1);
+    assert.deepEqual(await counted(), { '/a': 5, '/b': 1 });
+    told = a.told([E1, E3]);
+    await sync([one, told], [two, told], [other, b]);
+    await spread(c1, 80, 4);
+    assert.deepEqual(await counted(), { '/a': 9, '/b': 1 }, 'another rule, the same bindings');
+    await sync([one, told]);
+    await spread(c1, 80, 1);
+    assert.deepEqual(await counted(), { '/a': 10, '/b': 1 }, 'what is gone was there');
+    await sync([one, b]);
+    await spread(c1, 80, 2);
+    assert.deepEqual(await counted(), { '/a': 10, '/b': 3 }, 'led elsewhere, counted there');
+  });
+
   it('carries a thousand bindings, and changes one of them alone', async () => {
     const bindings = Array.from({ length: 1_000 }, (_, n) => binding('172.30.0.2', `/s${n};${10_000 + n}`));
     const pools = bindings.map((bound) => pool(`${bound.descriptor.service};80`));
