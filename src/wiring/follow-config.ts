@@ -126,7 +126,8 @@ function apply(
     return before;
   }
   const { balance, debug, drainMs, maxBindings } = next;
-  log.setLevel(debug ? 'debug' : 'info');
+  // The admin API may have changed it meanwhile; another change of the file leaves that.
+  if (taken.includes('debug')) log.setLevel(debug ? 'debug' : 'info');
   daemon.reconfigure({ drainMs, maxBindings, defaults: { discoveries: discoveryChoices(before), balance } });
   const { maxConnections } = connectionBudget(next.maxConnections, openFileLimit());
   proxier.reconfigure({ ...next, maxConnections });
