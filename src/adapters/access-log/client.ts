@@ -36,6 +36,7 @@ export class AccessLogError extends Error {
 /** The access log in a file that is only ever appended to, or on standard output. */
 export class AccessLogFile implements AccessLog, AsyncDisposable {
   readonly #stream: ReturnType<typeof pinoDestination>;
+  #isClosed = false;
 
   private constructor(
     { log, metrics }: AccessLogDependencies,
@@ -51,6 +52,9 @@ export class AccessLogFile implements AccessLog, AsyncDisposable {
     stream.on('error', (error: Error) => {
       if (!isFailing) log.error(`the access log ${path} cannot be written: ${error.message}`);
       isFailing = true;
+    });
+    stream.on('close', () => {
+      this.#isClosed = true;
     });
     stream.on('drop', () => {
       metrics.limitReached('access-log-backlog');
@@ -82,6 +86,8 @@ export class AccessLogFile implements AccessLog, AsyncDisposable {
     const closed = once(this.#stream, 'close').catch(() => undefined);
     this.#stream.end();
     await closed;
+    // One that could not be written is open still, and would try again for as long as the process lives.
+    if (!this.#isClosed) this.#stream.destroy();
   }
 }
 

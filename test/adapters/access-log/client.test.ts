@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MemoryLog } from '../../../sim/log.ts';
@@ -73,6 +73,10 @@ describe('AccessLogFile', () => {
     }
     assert.equal(log.messages('error').length, 1);
     assert.match(log.messages('error')[0] ?? '', /^the access log \/dev\/full cannot be written: ENOSPC/);
+    const held = await Promise.all(
+      (await readdir('/proc/self/fd')).map(async (fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+    );
+    assert(!held.includes(FULL_DISK), 'a file that is open would be tried again, and keep the process');
   });
 
   it('drops and counts what a disk that is too slow leaves behind', async () => {
