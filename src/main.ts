@@ -201,7 +201,7 @@ async function run(options: Options, written: AdjustableLog): Promise<number> {
       log,
       metrics,
       providers: [
-        createProvider({ clock, random, log, host: HOST }, options, {
+        await createProvider({ clock, random, log, host: HOST }, options, {
           virtualIps,
           udp: kernel !== undefined,
         }),

@@ -1,4 +1,3 @@
-import { createDockerClient } from '../adapters/docker/client.ts';
 import { defaultBridgeName } from '../adapters/docker/network-document.ts';
 import { iptablesClient } from '../adapters/iptables/client.ts';
 import { IptablesRedirector } from '../adapters/iptables/iptables-redirector.ts';
@@ -46,6 +45,7 @@ export async function chooseVirtualIps(
 ): Promise<readonly IpAddress[] | undefined> {
   if (options.capture.kind !== 'dnat' || options.virtualIps.length > 0) return options.virtualIps;
   const { clock } = dependencies;
+  const { createDockerClient } = await import('../adapters/docker/client.ts');
   const client = createDockerClient({ engine: formatDockerHost(options.docker) });
   try {
     return await findVirtualIps(

@@ -1,6 +1,4 @@
-import { createConsulClient } from '../adapters/consul/client.ts';
 import { ConsulDiscovery } from '../adapters/consul/consul-discovery.ts';
-import { createEtcdClient } from '../adapters/etcd/client.ts';
 import { EtcdDiscovery } from '../adapters/etcd/etcd-discovery.ts';
 import { createEtcd2Client } from '../adapters/etcd2/client.ts';
 import { Etcd2Discovery } from '../adapters/etcd2/etcd2-discovery.ts';
@@ -80,6 +78,7 @@ export function discoveryChoices(options: Pick<Options, 'discoveries'>): readonl
   }));
 }
 
+/** The libraries of servers nobody chose are not loaded: they are tens of megabytes. */
 async function createDiscovery(
   dependencies: { readonly clock: Clock; readonly random: Random },
   discovery: AvailableDiscovery,
@@ -90,6 +89,7 @@ async function createDiscovery(
     case 'consul': {
       const { hosts, tls, tokenFile, datacenter, namespace, name } = discovery;
       const token = { file: tokenFile, text: options.consulToken };
+      const { createConsulClient } = await import('../adapters/consul/client.ts');
       const client = await createConsulClient({ hosts, tls, token, datacenter, namespace, sockets });
       const rules = { name, resyncMs, sockets, keepsWarning: !options.filter };
       return new ConsulDiscovery({ ...dependencies, client }, rules);
@@ -101,6 +101,7 @@ async function createDiscovery(
       return new Etcd2Discovery({ ...dependencies, client }, { name, resyncMs, sockets });
     }
     case 'etcd': {
+      const { createEtcdClient } = await import('../adapters/etcd/client.ts');
       const client = createEtcdClient(dependencies, {
         hosts: discovery.hosts.map(({ host, port }) =>
           host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,

@@ -1,4 +1,3 @@
-import { createDockerClient } from '../adapters/docker/client.ts';
 import { createDockerProvider } from '../adapters/docker/docker-provider.ts';
 import { createLinkClient } from '../adapters/netlink/client.ts';
 import { followLinkRemovals } from '../adapters/netlink/follow-link-removals.ts';
@@ -31,16 +30,17 @@ export interface ProviderDependencies {
  *   `udp`: whether `/udp` can be carried.
  * @throws {HostAddressError} Static services are for the address of an interface that has none.
  */
-export function createProvider(
+export async function createProvider(
   dependencies: ProviderDependencies,
   options: Options,
   { virtualIps, udp }: { readonly virtualIps: readonly IpAddress[]; readonly udp: boolean },
-): Provider {
+): Promise<Provider> {
   const { clock, random, log, host } = dependencies;
   const rules = { discoveries: discoveryChoices(options), udp };
   switch (options.provider) {
     case 'docker': {
       const { docker, prefix, capture } = options;
+      const { createDockerClient } = await import('../adapters/docker/client.ts');
       const client = createDockerClient({ engine: formatDockerHost(docker) });
       const isElsewhere = docker.kind === 'tcp' && !isHere(docker.host, host);
       return createDockerProvider(

@@ -36,7 +36,7 @@ export async function runCheck(
   await using resources = new AsyncDisposableStack();
   const policy = (await readPolicy(log, options.accessPolicy))?.policy;
   const discoveries = await createDiscoveries({ clock, random }, options, resources);
-  const provider = createProvider(dependencies, options, {
+  const provider = await createProvider(dependencies, options, {
     virtualIps: [],
     udp: options.proxier !== 'userspace',
   });

@@ -1,6 +1,5 @@
 import { AdminClient, AskError } from '../adapters/admin-client/admin-client.ts';
 import { HttpAdminTransport } from '../adapters/admin-client/client.ts';
-import { createDockerClient } from '../adapters/docker/client.ts';
 import { readSurroundings } from '../adapters/docker/engine-surroundings.ts';
 import { readHttpDate, readKernelSetting } from '../adapters/doctor/client.ts';
 import { iptablesClient } from '../adapters/iptables/client.ts';
@@ -73,6 +72,7 @@ function hostSources(
     daemonVersion: async (wait) => daemonVersion(options, wait),
     engineProblems: async ({ signal }) => {
       const { docker } = options;
+      const { createDockerClient } = await import('../adapters/docker/client.ts');
       const client = createDockerClient({ engine: formatDockerHost(docker) });
       const isElsewhere = docker.kind === 'tcp' && !isHere(docker.host, host);
       const remote = isElsewhere ? `${docker.host}:${docker.port}` : undefined;
