@@ -51,7 +51,7 @@ export function parsePolicy(text: string, path: string): ParsedPolicy {
     return failed("has no list of rules; write 'rules:' and '- services: [/services/*]' below it");
   }
   const reader = new Reader((node, message) => at(node?.range?.[0] ?? 0, message));
-  reader.unknownKeys(root, ['rules']);
+  reader.keys(root, ['rules']);
   const written = list.items.slice(0, RULES_MAX);
   if (list.items.length > RULES_MAX)
     reader.report(list, `has more than ${RULES_MAX} rules; the rest is left out`);
@@ -79,7 +79,7 @@ class Reader {
       this.report(node, "a rule is a map with 'services' and, for some containers only, 'containers'");
       return undefined;
     }
-    this.unknownKeys(node, RULE_KEYS);
+    this.keys(node, RULE_KEYS);
     const containers = this.#containers(nodeAt(node, 'containers'));
     const services = this.#globs(nodeAt(node, 'services'), 'services');
     const except = this.#globs(nodeAt(node, 'except'), 'except') ?? [];
@@ -90,14 +90,19 @@ class Reader {
     return isGood ? { containers, services, except } : undefined;
   }
 
-  unknownKeys(map: YAMLMap, known: readonly string[]): void {
-    for (const { key } of map.items) {
+  /**
+   * Reports the keys that are not known, and those without a value (`{ services: x, except }`): such a key
+   * reads like an absent one, and without its exception a rule would allow more.
+   */
+  keys(map: YAMLMap, known: readonly string[]): void {
+    for (const { key, value } of map.items) {
       const name = isScalar(key) ? String(key.value) : '';
-      if (known.includes(name)) continue;
-      this.report(
-        isNode(key) ? key : undefined,
-        `unknown key '${printable(name)}'; there are ${known.join(', ')}`,
-      );
+      const at = isNode(key) ? key : undefined;
+      if (!known.includes(name)) {
+        this.report(at, `unknown key '${printable(name)}'; there are ${known.join(', ')}`);
+      } else if (value === null) {
+        this.report(at, `'${name}' has no value; give it one, or leave it out`);
+      }
     }
   }
 
@@ -111,7 +116,7 @@ class Reader {
       );
       return nobody;
     }
-    this.unknownKeys(node, CONTAINER_KEYS);
+    this.keys(node, CONTAINER_KEYS);
     return {
       name: this.#globs(nodeAt(node, 'name'), 'name'),
       image: this.#globs(nodeAt(node, 'image'), 'image'),

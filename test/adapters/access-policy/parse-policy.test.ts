@@ -87,6 +87,22 @@ describe('parsePolicy', () => {
       says: "'containers' is a map",
     },
     { name: 'a text', rule: 'all', says: 'a rule is a map' },
+    {
+      name: 'an exception without a value',
+      rule: '{ services: x, except }',
+      says: "column 20: 'except' has no value",
+    },
+    {
+      name: 'containers without a value',
+      rule: '{ containers, services: x }',
+      says: "column 7: 'containers' has no value",
+    },
+    {
+      name: 'a name without a value',
+      rule: '{ containers: { name }, services: x }',
+      says: "column 21: 'name' has no value",
+    },
+    { name: 'a key that is only asked for', rule: '? services\n    ? except', says: "'except' has no value" },
     { name: 'half an exception', rule: '{ services: x, except: [y, 7] }', says: "'except' takes a text" },
   ];
   for (const { name, rule, says } of wrong) {
