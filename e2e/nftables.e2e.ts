@@ -18,6 +18,16 @@ const AWAY_MS = 5_000;
 
 const EVERY_MS = 10;
 
+/** Where no endpoint listens. */
+const DEAD_PORT = 65_000;
+
+/** Reads the metrics by the means of bash alone: the host has no program for it. */
+const READ_METRICS = [
+  'exec 3<>/dev/tcp/127.0.0.1/9998',
+  String.raw`printf 'GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&3`,
+  'cat <&3',
+].join(' && ');
+
 const BLUE = '/services/prod/blue';
 const GREEN = '/services/prod/green';
 
@@ -68,6 +78,10 @@ for (const proxier of ['nftables', 'auto']) {
       assert.deepEqual(tally(ones), { [blue.name]: 100 });
       assert.deepEqual(tally(twos), { [green.name]: 100 });
       assert.match(await table(), new RegExp(`${await one.address()} .* goto pool-`, 'u'));
+      const metrics = await world.host.output(['bash', '-c', READ_METRICS]);
+      for (const service of [BLUE, GREEN]) {
+        assert(metrics.includes(`embassy_kernel_connections_total{service="${service}"} 100\n`), metrics);
+      }
     });
 
     it('refuses what nobody asked for, and a service without an endpoint, at once', async () => {
@@ -91,6 +105,17 @@ for (const proxier of ['nftables', 'auto']) {
         if (index >= 3) assert.equal(name, turns[index - 3], `request ${index} breaks the turn`);
       }
       assert.deepEqual(new Set(turns.slice(0, 3)), new Set(['a', 'b', 'c']));
+    });
+
+    it('[P36] ejects an endpoint that does not answer what the kernel leads to it', async () => {
+      await using alive = await world.offer(BLUE, 'alive');
+      await world.register(BLUE, { name: 'dead', address: alive.address, port: DEAD_PORT });
+      const one = await bound('one', `${BLUE};80`);
+      await embassy.waitForLog(/prod\/blue has 2 endpoints/u, LOG_TIMEOUT_MS);
+      const first = await requests(one, 80, 12);
+      assert.equal(first.filter(isRefused).length, 6, JSON.stringify(tally(first)));
+      await embassy.waitForLog(/:65000 of .* is ejected for 30 s/u, LOG_TIMEOUT_MS);
+      assert.deepEqual(tally(await requests(one, 80, 20)), { [alive.name]: 20 });
     });
 
     it('follows endpoints within a second, without a failed connection', async () => {

@@ -35,6 +35,7 @@ async function measure(services: number): Promise<string> {
       interfaces: () => ['docker0'],
       endpointDrainMs: 3_600_000,
       keepsRules: () => false,
+      countsBytes: false,
     },
   );
   const routes = new Map<BindingId, Route>();

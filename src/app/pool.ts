@@ -257,6 +257,9 @@ export class Pool {
         this.#ejection.succeeded(key);
         this.#balancer.observe?.(key, elapsedMs);
       },
+      answered: (endpoint) => {
+        this.#ejection.succeeded(endpointKey(endpoint));
+      },
       failed: (endpoint) => {
         const key = endpointKey(endpoint);
         this.#balancer.observe?.(key, undefined);

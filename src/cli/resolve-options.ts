@@ -55,6 +55,8 @@ export interface Options extends LogOptions {
   readonly proxier: 'userspace' | 'nftables' | 'auto';
   /** Whether the kernel's table stays at stop. */
   readonly keepRules: boolean;
+  /** Whether bytes that the kernel carries are counted. */
+  readonly kernelBytes: boolean;
   readonly maxConnections: number;
   readonly maxBindings: number;
   /** Whether endpoints with a warning are left out, as failing ones always are. */
@@ -184,6 +186,7 @@ function readRest(reader: OptionReader): Omit<Options, 'discoveries' | 'capture'
     balance: reader.one(OPTIONS.balance),
     proxier: reader.one(OPTIONS.proxier),
     keepRules: reader.optional(OPTIONS.keepRules)?.value ?? false,
+    kernelBytes: reader.optional(OPTIONS.kernelBytes)?.value ?? false,
     unknownWaitMs: reader.one(OPTIONS.unknownWait),
     maxConnections: reader.one(OPTIONS.maxConnections),
     halfCloseTimeoutMs: reader.one(OPTIONS.halfCloseTimeout),

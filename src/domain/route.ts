@@ -45,6 +45,8 @@ export interface DialFeedback {
   dialled(endpoint: Endpoint, elapsedMs: number): void;
   /** It refused, could not be reached, or did not answer in time. */
   failed(endpoint: Endpoint): void;
+  /** An endpoint answers again somebody whose dials are not ours: nobody knows how long that took. */
+  answered(endpoint: Endpoint): void;
 }
 
 /** What a pool publishes. Unknown is not empty: nothing was heard yet, so a connection may wait [C5]. */

@@ -43,6 +43,8 @@ const endpoint = z.strictObject({
   state: z.enum(['ready', 'draining', 'ejected']),
   reason: z.string().nullable(),
   open: count,
+  // A daemon of before did not tell it.
+  carried: count.nullable().default(null),
 });
 
 const connection = z.strictObject({

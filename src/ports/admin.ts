@@ -57,8 +57,13 @@ export interface EndpointView {
   readonly state: 'ready' | 'draining' | 'ejected';
   /** Why it is not ready, in words; null where it is. */
   readonly reason: string | null;
-  /** Connections open now. */
+  /** Connections open now, but for those the kernel carries. */
   readonly open: number;
+  /**
+   * Connections that the kernel led there, of consumers that used it within the last hour; null where the
+   * kernel carries nothing.
+   */
+  readonly carried: number | null;
 }
 
 /** An open connection. */
@@ -132,6 +137,8 @@ export interface AdminView {
   bindings(): readonly BindingView[];
   services(): readonly ServiceView[];
   endpoints(): readonly EndpointView[];
+  /** Reads what only the kernel knows, if that is older than some seconds: before it is shown. */
+  refresh(): Promise<void>;
   /** @param limit - The most that are told; the oldest first. */
   connections(limit: number): readonly ConnectionView[];
   /** The sequence number of the newest event; 0 before the first. */

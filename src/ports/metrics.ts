@@ -32,9 +32,3 @@ export interface Metrics {
   syncFailed(): void;
   discoveryFailed(): void;
 }
-
-/** What counts the connections that the kernel carries, which come to nobody else. */
-export interface KernelConnections {
-  /** How many there were of each service, ended ones included; never fewer than before. Does not reject. */
-  connections(): Promise<ReadonlyMap<ServiceName, number>>;
-}

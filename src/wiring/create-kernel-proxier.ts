@@ -20,7 +20,7 @@ import type { RulesTurn } from '../ports/upgrade.ts';
  */
 export async function createKernelProxier(
   dependencies: { readonly clock: Clock; readonly log: Log },
-  options: Pick<Options, 'capture' | 'endpointDrainMs' | 'keepRules' | 'proxier'>,
+  options: Pick<Options, 'capture' | 'endpointDrainMs' | 'keepRules' | 'kernelBytes' | 'proxier'>,
   virtualIps: readonly IpAddress[],
   { interfaces, turn }: { readonly interfaces: () => readonly string[]; readonly turn: RulesTurn },
 ): Promise<NftablesProxier | undefined> {
@@ -39,11 +39,11 @@ export async function createKernelProxier(
     log.warn(`${error.inWords} Everything is carried in userspace.`);
     return undefined;
   }
-  const { endpointDrainMs, keepRules } = options;
+  const { endpointDrainMs, keepRules, kernelBytes } = options;
   const keepsRules = (): boolean => keepRules || !turn.isOurs;
   return new NftablesProxier(
     { ...dependencies, client, flows: conntrackFlowCutter(), host: hostNetworks() },
-    { virtualIps, interfaces, endpointDrainMs, keepsRules },
+    { virtualIps, interfaces, endpointDrainMs, keepsRules, countsBytes: kernelBytes },
   );
 }
 

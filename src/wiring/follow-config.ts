@@ -31,6 +31,7 @@ const CHOICES: Readonly<Record<keyof Options, { readonly name: string; readonly 
   halfCloseTimeoutMs: live('half-close-timeout'),
   interface: fixed('interface'),
   keepRules: fixed('keep-rules'),
+  kernelBytes: fixed('kernel-bytes'),
   logFormat: fixed('log-format'),
   lossHoldMs: fixed('loss-hold'),
   marathonPort: fixed('marathon-port'),

@@ -98,6 +98,7 @@ describe('dialEndpoint', () => {
       mayRetry: () => told.push('may retry') > 0,
       dialled: ({ id }) => told.push(`${id} dialled`),
       failed: ({ id }) => told.push(`${id} failed`),
+      answered: ({ id }) => told.push(`${id} answered`),
     });
     assert.equal(inWords(outcome), '10.0.0.3:80');
     const expected = ['attempted', 'e0 failed', 'may retry', 'e1 failed', 'may retry', 'e2 dialled'];

@@ -222,6 +222,7 @@ describe('resolveOptions', () => {
       balance: 'round-robin',
       proxier: 'userspace',
       keepRules: false,
+      kernelBytes: false,
       unbound: 'refuse',
       conntrackMax: undefined,
       conntrackTimeoutMs: undefined,

@@ -9,6 +9,7 @@ export const FEEDBACK: DialFeedback = {
   mayRetry: () => true,
   dialled: () => undefined,
   failed: () => undefined,
+  answered: () => undefined,
 };
 
 /** A prober for which every endpoint is well. */

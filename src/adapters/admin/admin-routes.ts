@@ -22,7 +22,7 @@ export interface AdminRoute {
   /** What a right answer is. */
   readonly answers: DocumentName;
   readonly query: z.ZodObject | undefined;
-  answer(daemon: AdminView & AdminControls, query: Query): Answer;
+  answer(daemon: AdminView & AdminControls, query: Query): Answer | Promise<Answer>;
 }
 
 const port = z.coerce.number().int().min(1).max(65_535);
@@ -79,7 +79,10 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
   },
   {
     ...get('/v1/endpoints', 'Every endpoint of every pool with its state', 'endpoints'),
-    answer: (daemon) => ok('endpoints', { endpoints: [...daemon.endpoints()] }),
+    answer: async (daemon) => {
+      await daemon.refresh();
+      return ok('endpoints', { endpoints: [...daemon.endpoints()] });
+    },
   },
   {
     ...get('/v1/connections', 'Open connections, oldest first', 'connections', connectionsQuery),

@@ -101,7 +101,7 @@ function createServer(
       method: route.method,
       url: route.path,
       handler: async (request, reply) =>
-        answer(reply, route.answer(daemon, request.query as Readonly<Record<string, unknown>>)),
+        answer(reply, await route.answer(daemon, request.query as Readonly<Record<string, unknown>>)),
     });
   }
   server.get('/v1/openapi.json', async () => openApi(daemon.version));

@@ -3,7 +3,8 @@ import { Counters } from './counters.ts';
 import { ServiceLabels } from './service-labels.ts';
 import type { ServiceName } from '../../domain/service-name.ts';
 import type { AdminView } from '../../ports/admin.ts';
-import type { KernelConnections, Metrics, RefusalReason, RelayEnd } from '../../ports/metrics.ts';
+import type { KernelTotals, KernelTraffic } from '../../ports/kernel-traffic.ts';
+import type { Metrics, RefusalReason, RelayEnd } from '../../ports/metrics.ts';
 
 /** Upper bounds of the buckets of dial times, in seconds: from loopback to the limit of an attempt. */
 const DIAL_BUCKETS_S = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2, 4, 8];
@@ -74,12 +75,12 @@ export class PrometheusMetrics implements Metrics {
   );
 
   #daemon: AdminView | undefined;
-  #kernel: KernelConnections | undefined;
+  #kernel: KernelTraffic | undefined;
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
     this.#gaugesOfDaemon();
-    this.#counterOfKernel();
+    this.#countersOfKernel();
   }
 
   /** The media type of the text. */
@@ -108,7 +109,7 @@ export class PrometheusMetrics implements Metrics {
   }
 
   /** From now on also tells what the kernel carried at the moment it is asked. */
-  observeKernel(kernel: KernelConnections): void {
+  observeKernel(kernel: KernelTraffic): void {
     this.#kernel = kernel;
   }
 
@@ -216,13 +217,33 @@ export class PrometheusMetrics implements Metrics {
     );
   }
 
+  #countersOfKernel(): void {
+    const connections = 'Connections that the kernel carried.';
+    this.#kernelCounter('embassy_kernel_connections_total', connections, ['service'], (each, totals) => {
+      for (const [service, total] of totals.connections) {
+        each.inc({ service: this.#services.of(service) }, total);
+      }
+    });
+    const bytes = 'Bytes that the kernel carried, with headers (--kernel-bytes).';
+    const labels = ['direction', 'service'] as const;
+    this.#kernelCounter('embassy_kernel_bytes_total', bytes, labels, (each, totals) => {
+      for (const [service, total] of totals.bytes?.toUpstream ?? []) {
+        each.inc({ direction: 'upstream', service: this.#services.of(service) }, total);
+      }
+      for (const [service, total] of totals.bytes?.toDownstream ?? []) {
+        each.inc({ direction: 'downstream', service: this.#services.of(service) }, total);
+      }
+    });
+  }
+
   /** The kernel's own count, which is read when someone scrapes. */
-  #counterOfKernel(): void {
-    const [name, help] = ['embassy_kernel_connections_total', 'Connections that the kernel carried.'];
-    const labelNames = ['service'] as const;
-    const told = async (): Promise<ReadonlyMap<ServiceName, number>> =>
-      (await this.#kernel?.connections()) ?? new Map<ServiceName, number>();
-    const labelOf = (service: ServiceName): string => this.#services.of(service);
+  #kernelCounter<const L extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly L[],
+    set: (counter: Counter<L>, totals: KernelTotals) => void,
+  ): void {
+    const told = async (): Promise<KernelTotals | undefined> => this.#kernel?.totals();
     this.#descriptions.push({ name, type: 'counter', help, labelNames });
     new Counter({
       name,
@@ -232,7 +253,7 @@ export class PrometheusMetrics implements Metrics {
       async collect() {
         const totals = await told();
         this.reset();
-        for (const [service, total] of totals) this.inc({ service: labelOf(service) }, total);
+        if (totals !== undefined) set(this, totals);
       },
     });
   }

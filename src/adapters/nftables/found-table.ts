@@ -13,13 +13,8 @@ const chainsSchema = z.object({
   ),
 });
 
-/** An element: its key of two addresses, protocol and port, and how many packets found it. */
-const elementSchema = z.object({
-  elem: z.object({
-    val: z.object({ concat: z.tuple([z.string(), z.string(), z.string(), z.number()]) }),
-    counter: z.object({ packets: z.number() }),
-  }),
-});
+/** The key of an element: two addresses, protocol and port. */
+const elementSchema = z.object({ concat: z.tuple([z.string(), z.string(), z.string(), z.number()]) });
 
 const mapSchema = z.object({
   nftables: z.array(
@@ -34,15 +29,6 @@ const mapSchema = z.object({
     }),
   ),
 });
-
-/** A binding as the kernel has it. */
-export interface FoundBinding {
-  readonly element: string;
-  readonly family: AddressFamily;
-  readonly chain: string;
-  /** How many it led to its pool since it was written: the first packet of each asks, later ones do not. */
-  readonly connections: number;
-}
 
 /** What a listing may be given. */
 interface ListOptions {
@@ -82,35 +68,16 @@ export async function readFoundTable(
     name.startsWith(POOL_CHAIN),
   );
   const chains = new Map(names.map((name) => [name, AS_IT_IS]));
-  const bindings = await readBindings(client, options);
-  if (bindings === undefined) return undefined;
-  const elements = new Map(bindings.map(({ element, family, chain }) => [element, { family, chain }]));
-  return { interfaces: [], virtualIps: [], chains, elements };
-}
-
-/**
- * Reads the bindings of our table.
- *
- * @returns Undefined when there is no table, or its maps are of no shape we know.
- * @throws {NftablesError} They could not be listed.
- */
-export async function readBindings(
-  client: Pick<NftablesClient, 'list'>,
-  options: ListOptions,
-): Promise<readonly FoundBinding[] | undefined> {
-  const found: FoundBinding[] = [];
+  const elements = new Map<string, { readonly family: AddressFamily; readonly chain: string }>();
   for (const family of FAMILIES) {
     const words = ['map', ...TABLE.split(' '), `bindings${family}`];
     const bindings = mapSchema.safeParse(await client.list(words, options));
     if (!bindings.success) return undefined;
-    for (const { map } of bindings.data.nftables) {
-      for (const [{ elem }, { goto }] of map?.elem ?? []) {
-        const element = elem.val.concat.join(' . ');
-        found.push({ element, family, chain: goto.target, connections: elem.counter.packets });
-      }
+    for (const [{ concat }, { goto }] of bindings.data.nftables.flatMap(({ map }) => map?.elem ?? [])) {
+      elements.set(concat.join(' . '), { family, chain: goto.target });
     }
   }
-  return found;
+  return { interfaces: [], virtualIps: [], chains, elements };
 }
 
 /** The names of our table's chains. */

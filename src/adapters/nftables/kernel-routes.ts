@@ -1,5 +1,6 @@
 import { familyOf } from '../../domain/address.ts';
 import { endpointKey } from '../../domain/endpoint.ts';
+import { chainName } from './chain-name.ts';
 import type { AddressFamily, IpAddress } from '../../domain/address.ts';
 import type { Balance } from '../../domain/balance.ts';
 import type { Binding } from '../../domain/binding.ts';
@@ -7,12 +8,19 @@ import type { Endpoint } from '../../domain/endpoint.ts';
 import type { PoolSnapshot, Route } from '../../domain/route.ts';
 import type { HostNetwork } from '../../ports/host-network.ts';
 
-/** A route that the kernel carries. */
-export interface KernelRoute {
+/** A binding that the kernel carries, whichever endpoints it leads to. */
+export interface Carried {
   readonly binding: Binding & { readonly address: IpAddress };
-  readonly pool: PoolSnapshot & { readonly state: 'known' };
+  readonly pool: PoolSnapshot;
   readonly virtualIp: IpAddress;
   readonly family: AddressFamily;
+  /** The chain of its pool, for its protocol and family. */
+  readonly chain: string;
+}
+
+/** A route that the kernel carries. */
+export interface KernelRoute extends Carried {
+  readonly pool: PoolSnapshot & { readonly state: 'known' };
   /** One turn; not empty. */
   readonly slots: readonly Endpoint[];
 }
@@ -49,9 +57,8 @@ export function kernelRoute(
   if (host.isLocal(address)) return "its consumer is on the host's own network";
   if (pool.state === 'unknown') return NOTHING_KNOWN;
   if (!KERNEL_BALANCES.has(pool.key.balance)) return `the kernel cannot pick by ${pool.key.balance}`;
-  const family = familyOf(address);
-  const virtualIp = virtualIps.find((each) => familyOf(each) === family);
-  if (virtualIp === undefined) return `there is no virtual IP of IPv${family}`;
+  const carried = carriedBinding({ binding, pool }, virtualIps);
+  if (carried === undefined) return `there is no virtual IP of IPv${familyOf(address)}`;
   const slots = pool.slots();
   if (slots.length === 0) return 'its service has no endpoint that may be picked';
   if (slots.length > SLOTS_MAX) return `its turn has more than ${SLOTS_MAX} slots`;
@@ -60,7 +67,27 @@ export function kernelRoute(
     const reason = whyNotReached(endpoint, { host, consumer: address, bridge });
     if (reason !== undefined) return `endpoint ${endpointKey(endpoint)} ${reason}`;
   }
-  return { binding: { ...binding, address }, pool, virtualIp, family, slots };
+  return { ...carried, pool, slots };
+}
+
+/**
+ * Tells how the kernel knows a binding.
+ *
+ * @returns Undefined for one that serves whoever arrives, or whose family has no virtual IP.
+ *
+ * Pure.
+ */
+export function carriedBinding(
+  { binding, pool }: Route,
+  virtualIps: readonly IpAddress[],
+): Carried | undefined {
+  const { address, protocol } = binding;
+  if (address === '*') return undefined;
+  const family = familyOf(address);
+  const virtualIp = virtualIps.find((each) => familyOf(each) === family);
+  if (virtualIp === undefined) return undefined;
+  const chain = chainName(`${pool.key.id} ${family} ${protocol}`);
+  return { binding: { ...binding, address }, pool, virtualIp, family, chain };
 }
 
 /** Why a packet that only has its destination changed would not arrive, or its answer not come back. */

@@ -1,15 +1,21 @@
 import { familyOf } from '../../domain/address.ts';
 import { FAMILIES, layoutScript, TABLE } from './table-layout.ts';
-import type { AddressFamily, IpAddress } from '../../domain/address.ts';
-import type { Endpoint } from '../../domain/endpoint.ts';
+import type { AddressFamily, IpAddress, Protocol } from '../../domain/address.ts';
 import type { Balance } from '../../domain/balance.ts';
-import type { KernelRoute } from './kernel-routes.ts';
+import type { Carried, KernelRoute } from './kernel-routes.ts';
+import type { LayoutOptions } from './table-layout.ts';
 
 /** Spreads consumers over a maglev table; any number will do, the same on every host. */
 const HASH_SEED = 0xe3ba;
 
 /** Stands for the rule of a chain that an earlier run wrote, or that was not read. */
 export const AS_IT_IS = '';
+
+/** What the rule of a pool follows from. */
+export interface RuledRoute extends Pick<KernelRoute, 'slots' | 'family'> {
+  readonly binding: { readonly protocol: Protocol };
+  readonly pool: { readonly key: { readonly balance: Balance } };
+}
 
 /** What our table holds besides what is fixed. */
 export interface KernelTable {
@@ -24,7 +30,7 @@ export interface KernelTable {
 }
 
 /** The element of a binding in its family's map. Pure. */
-export function elementOf({ binding, virtualIp }: Pick<KernelRoute, 'binding' | 'virtualIp'>): string {
+export function elementOf({ binding, virtualIp }: Pick<Carried, 'binding' | 'virtualIp'>): string {
   return `${binding.address} . ${virtualIp} . ${binding.protocol} . ${binding.port}`;
 }
 
@@ -32,12 +38,16 @@ export function elementOf({ binding, virtualIp }: Pick<KernelRoute, 'binding' | 
  * The rule of a pool: picks a slot and rewrites the destination. The counter of a turn belongs to its rule,
  * so every pool has its own: a shared one would let two services that alternate see half of their slots each.
  *
+ * It is of one protocol: a set of both would be one more without a name, and the kernel looks for a free name
+ * among all there are each time (5 000 pools: 8 s instead of 2 s).
+ *
  * Pure.
  */
-export function poolRule(balance: Balance, slots: readonly Endpoint[], family: AddressFamily): string {
+export function poolRule({ binding, pool, slots, family }: RuledRoute): string {
   const ip = family === 4 ? 'ip' : 'ip6';
   const map = slots.map(({ address, port }, index) => `${index} : ${address} . ${port}`).join(', ');
-  return `meta l4proto { tcp, udp } dnat ${ip} to ${pickBy(balance, slots.length, ip)} map { ${map} }`;
+  const pick = pickBy(pool.key.balance, slots.length, ip);
+  return `meta l4proto ${binding.protocol} dnat ${ip} to ${pick} map { ${map} }`;
 }
 
 /** A table without the chains whose rules nobody knows, nor what leads there. Pure. */
@@ -52,9 +62,9 @@ export function knownPart(table: KernelTable): KernelTable {
  *
  * @param table - Every rule known.
  */
-export function wholeTable(table: KernelTable): string {
+export function wholeTable(table: KernelTable, layout: LayoutOptions): string {
   const anew = [`add table ${TABLE}`, `delete table ${TABLE}`];
-  return `${[...anew, ...layoutScript(), ...changesBetween(EMPTY, table)].join('\n')}\n`;
+  return `${[...anew, ...layoutScript(layout), ...changesBetween(EMPTY, table)].join('\n')}\n`;
 }
 
 /**
@@ -63,9 +73,9 @@ export function wholeTable(table: KernelTable): string {
  *
  * @param found - Its chains and elements; the sets are filled anew.
  */
-export function adoption(found: KernelTable, table: KernelTable): string {
+export function adoption(found: KernelTable, table: KernelTable, layout: LayoutOptions): string {
   const bare = { ...found, interfaces: [], virtualIps: [] };
-  return `${[...layoutScript(), ...changesBetween(bare, table)].join('\n')}\n`;
+  return `${[...layoutScript(layout), ...changesBetween(bare, table)].join('\n')}\n`;
 }
 
 /**

@@ -1,31 +1,24 @@
 import { sameBinding } from '../../domain/binding.ts';
-import { familyOf } from '../../domain/address.ts';
-import { chainName } from './chain-name.ts';
-import { ConnectionCounts } from './connection-counts.ts';
 import { FlowDrain } from './flow-drain.ts';
-import { kernelRoute, NOTHING_KNOWN } from './kernel-routes.ts';
+import { HandshakeWatch } from './handshake-watch.ts';
+import { carriedBinding, kernelRoute, NOTHING_KNOWN } from './kernel-routes.ts';
 import { AS_IT_IS, elementOf, poolRule } from './kernel-table.ts';
 import { TableKeeper } from './table-keeper.ts';
-import type { IpAddress } from '../../domain/address.ts';
+import { TrafficCounts } from './traffic-counts.ts';
+import type { IpAddress, Protocol } from '../../domain/address.ts';
 import type { BindingId } from '../../domain/binding.ts';
 import type { Endpoint } from '../../domain/endpoint.ts';
-import type { PoolSnapshot, Route } from '../../domain/route.ts';
+import type { Route } from '../../domain/route.ts';
 import type { RoutingTable } from '../../domain/routing-table.ts';
-import type { ServiceName } from '../../domain/service-name.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { FlowCutter } from '../../ports/flow-cutter.ts';
 import type { HostNetwork } from '../../ports/host-network.ts';
+import type { KernelTotals, KernelTraffic } from '../../ports/kernel-traffic.ts';
 import type { Log } from '../../ports/log.ts';
-import type { KernelConnections } from '../../ports/metrics.ts';
 import type { Proxier } from '../../ports/proxier.ts';
-import type { KernelRoute } from './kernel-routes.ts';
+import type { Carried, KernelRoute } from './kernel-routes.ts';
 import type { KernelTable } from './kernel-table.ts';
 import type { NftablesClient } from './nftables-client.ts';
-
-/** A binding that the kernel carries. */
-type Carried = Pick<KernelRoute, 'binding' | 'virtualIp' | 'family'> & {
-  readonly pool: PoolSnapshot;
-};
 
 /** What the proxier works with. */
 export interface NftablesProxierDependencies {
@@ -47,6 +40,8 @@ export interface NftablesProxierOptions {
   readonly endpointDrainMs: number;
   /** Whether the table stays when the daemon stops, for an upgrade; asked then. */
   readonly keepsRules: () => boolean;
+  /** Whether bytes are counted, too, which costs some percent of the speed. */
+  readonly countsBytes: boolean;
 }
 
 /**
@@ -57,25 +52,30 @@ export interface NftablesProxierOptions {
  * Traffic goes on while the daemon is away, to the endpoints that were known last; and after the next start,
  * until more is known of a service than what the run before it left.
  */
-export class NftablesProxier implements Proxier, KernelConnections {
+export class NftablesProxier implements Proxier, KernelTraffic {
   readonly #dependencies: NftablesProxierDependencies;
   readonly #options: NftablesProxierOptions;
   readonly #drain: FlowDrain;
   readonly #keeper: TableKeeper;
-  readonly #counts: ConnectionCounts;
+  readonly #counts: TrafficCounts;
+  readonly #handshakes: HandshakeWatch;
   #routes: ReadonlyMap<BindingId, KernelRoute> = new Map();
   /** What is in the kernel already, of services of which nothing is known yet. */
   #kept: ReadonlyMap<BindingId, Carried> = new Map();
   /** What was decided on each route, for as long as it and the host's network stay the same. */
   #chosen = new WeakMap<Route, KernelRoute | string>();
   #host: HostNetwork | undefined;
-  readonly #rules = new WeakMap<readonly Endpoint[], string>();
+  readonly #rules: Readonly<Record<Protocol, WeakMap<readonly Endpoint[], string>>> = {
+    tcp: new WeakMap(),
+    udp: new WeakMap(),
+  };
 
   constructor(dependencies: NftablesProxierDependencies, options: NftablesProxierOptions) {
     this.#dependencies = dependencies;
     this.#options = options;
-    this.#keeper = new TableKeeper(dependencies, { keepsRules: options.keepsRules });
-    this.#counts = new ConnectionCounts(dependencies);
+    this.#keeper = new TableKeeper(dependencies, options);
+    this.#counts = new TrafficCounts(dependencies, options);
+    this.#handshakes = new HandshakeWatch(dependencies, () => this.#routes.values());
     this.#drain = new FlowDrain(dependencies, { drainMs: options.endpointDrainMs });
   }
 
@@ -91,11 +91,12 @@ export class NftablesProxier implements Proxier, KernelConnections {
     return typeof chosen === 'string' ? chosen : undefined;
   }
 
-  async connections(): Promise<ReadonlyMap<ServiceName, number>> {
-    return this.#counts.totals(() => {
-      const carried: readonly Carried[] = [...this.#kept.values(), ...this.#routes.values()];
-      return new Map(carried.map((each) => [this.#chainOf(each), each.pool.key.service]));
-    });
+  async totals(): Promise<KernelTotals> {
+    return this.#counts.totals((id) => (this.#routes.get(id) ?? this.#kept.get(id))?.pool.key.service);
+  }
+
+  get latest(): KernelTotals {
+    return this.#counts.latest;
   }
 
   async sync(table: RoutingTable): Promise<void> {
@@ -108,6 +109,7 @@ export class NftablesProxier implements Proxier, KernelConnections {
     [this.#routes, this.#kept] = [routes, kept];
     await this.#cutFlows([...routesBefore, ...keptBefore], table);
     this.#drain.sync(routesBefore, table);
+    if (routes.size > 0) this.#handshakes.run();
   }
 
   async drain(): Promise<number> {
@@ -123,6 +125,7 @@ export class NftablesProxier implements Proxier, KernelConnections {
   async #end(): Promise<void> {
     this.#drain.close();
     this.#counts.close();
+    this.#handshakes.close();
     await this.#keeper.end();
   }
 
@@ -148,35 +151,27 @@ export class NftablesProxier implements Proxier, KernelConnections {
     if (this.#keeper.held === undefined) return kept;
     for (const [id, route] of table.routes) {
       if (routes.has(id) || this.#chosen.get(route) !== NOTHING_KNOWN) continue;
-      const { address } = route.binding;
-      if (address === '*') continue;
-      const family = familyOf(address);
-      const virtualIp = this.#options.virtualIps.find((each) => familyOf(each) === family);
-      if (virtualIp === undefined) continue;
-      const { pool } = route;
-      const carried = { binding: { ...route.binding, address }, virtualIp, family, pool };
-      if (this.#isHeld(carried)) kept.set(id, carried);
+      const carried = carriedBinding(route, this.#options.virtualIps);
+      if (carried !== undefined && this.#isHeld(carried)) kept.set(id, carried);
     }
     return kept;
   }
 
   /** Whether the kernel leads a binding to the endpoints of its pool, whichever these were. */
   #isHeld(carried: Carried): boolean {
-    return this.#keeper.held?.elements.get(elementOf(carried))?.chain === this.#chainOf(carried);
+    return this.#keeper.held?.elements.get(elementOf(carried))?.chain === carried.chain;
   }
 
   #tableOf(routes: ReadonlyMap<BindingId, KernelRoute>, kept: ReadonlyMap<BindingId, Carried>): KernelTable {
     const chains = new Map<string, string>();
     const elements = new Map<string, { readonly family: KernelRoute['family']; readonly chain: string }>();
     for (const carried of kept.values()) {
-      const { family } = carried;
-      const chain = this.#chainOf(carried);
+      const { family, chain } = carried;
       chains.set(chain, this.#keeper.held?.chains.get(chain) ?? AS_IT_IS);
       elements.set(elementOf(carried), { family, chain });
     }
     for (const route of routes.values()) {
-      const { family } = route;
-      const chain = this.#chainOf(route);
+      const { family, chain } = route;
       chains.set(chain, this.#ruleOf(route));
       elements.set(elementOf(route), { family, chain });
     }
@@ -184,15 +179,12 @@ export class NftablesProxier implements Proxier, KernelConnections {
     return { interfaces: [...interfaces()].sort(), virtualIps, chains, elements };
   }
 
-  #chainOf({ pool, family }: Pick<Carried, 'pool' | 'family'>): string {
-    return chainName(`${pool.key.id} ${family}`);
-  }
-
   /** Written out once for each snapshot of a pool, not at each change of another. */
-  #ruleOf({ pool, slots, family }: KernelRoute): string {
-    const known = this.#rules.get(slots);
-    const rule = known ?? poolRule(pool.key.balance, slots, family);
-    if (known === undefined) this.#rules.set(slots, rule);
+  #ruleOf(route: KernelRoute): string {
+    const rules = this.#rules[route.binding.protocol];
+    const known = rules.get(route.slots);
+    const rule = known ?? poolRule(route);
+    if (known === undefined) rules.set(route.slots, rule);
     return rule;
   }
 

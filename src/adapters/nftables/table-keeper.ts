@@ -5,6 +5,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { KernelTable } from './kernel-table.ts';
 import type { NftablesClient } from './nftables-client.ts';
+import type { LayoutOptions } from './table-layout.ts';
 
 /** How often it is looked whether somebody removed our table, in milliseconds [P27]. */
 const LOOK_EVERY_MS = 3_000;
@@ -19,6 +20,12 @@ export interface TableKeeperDependencies {
   readonly log: Log;
 }
 
+/** How it works. */
+export interface TableKeeperOptions extends LayoutOptions {
+  /** Whether the table stays at the end; asked then. */
+  readonly keepsRules: () => boolean;
+}
+
 /**
  * Keeps our table in the kernel what it has to be: adopts what an earlier run left, writes what changed, and
  * mends what somebody else did to it. Each of these is one transaction.
@@ -27,7 +34,7 @@ export class TableKeeper {
   readonly #client: TableKeeperDependencies['client'];
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #keepsRules: () => boolean;
+  readonly #options: TableKeeperOptions;
   readonly #stop = new AbortController();
   /** What an earlier run left; undefined once it is ours. */
   #found: KernelTable | undefined;
@@ -40,11 +47,11 @@ export class TableKeeper {
   #cancelLook: () => void = () => undefined;
   #isEnding = false;
 
-  constructor(dependencies: TableKeeperDependencies, options: { readonly keepsRules: () => boolean }) {
+  constructor(dependencies: TableKeeperDependencies, options: TableKeeperOptions) {
     this.#client = dependencies.client;
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
-    this.#keepsRules = options.keepsRules;
+    this.#options = options;
   }
 
   /** What the kernel holds, as far as it is known; undefined when it is nothing of use. */
@@ -88,7 +95,7 @@ export class TableKeeper {
 
   /** A stop goes on also where the table cannot be removed: what is open must still get its time. */
   async #remove(): Promise<void> {
-    if (this.#keepsRules() || this.#written === undefined) return;
+    if (this.#options.keepsRules() || this.#written === undefined) return;
     try {
       await this.#client.apply(removal(), { signal: this.#stop.signal });
       this.#written = undefined;
@@ -104,7 +111,8 @@ export class TableKeeper {
     }
     // What only the kernel knew is not written anew.
     const wanted = this.#written === undefined ? knownPart(table) : table;
-    const script = this.#written === undefined ? wholeTable(wanted) : tableChanges(this.#written, wanted);
+    const script =
+      this.#written === undefined ? wholeTable(wanted, this.#options) : tableChanges(this.#written, wanted);
     if (script === '') return;
     try {
       await this.#client.apply(script, { signal });
@@ -122,7 +130,7 @@ export class TableKeeper {
   async #adopt(found: KernelTable, table: KernelTable): Promise<boolean> {
     this.#found = undefined;
     try {
-      await this.#client.apply(adoption(found, table), { signal: this.#stop.signal });
+      await this.#client.apply(adoption(found, table, this.#options), { signal: this.#stop.signal });
       this.#written = table;
       return true;
     } catch (error) {

@@ -4,7 +4,7 @@ import type { AddressFamily } from '../../domain/address.ts';
 export const TABLE = 'inet embassy';
 
 /** Counts up when what is fixed changes its shape: a table of another layout is replaced, not adopted. */
-const LAYOUT = 3;
+const LAYOUT = 4;
 
 /** An empty set whose name tells the layout: nft lists a set alone, without reading every rule there is. */
 export const LAYOUT_SET = `layout-${LAYOUT}`;
@@ -16,53 +16,117 @@ const FORWARD_PRIORITY = -10;
 
 export const FAMILIES: readonly AddressFamily[] = [4, 6];
 
+/**
+ * How long an endpoint is remembered that answered nobody since, in seconds. A handshake that is still tried
+ * then is one of a consumer that waits longer than any default.
+ */
+export const PENDING_S = 60;
+
+/** How long a flow is counted on after its last packet. */
+const COUNTED_FOR = '1h';
+
+/** The most endpoints that are waited for, and the most flows that are counted; beyond it nothing is. */
+const PENDING_MAX = 16_384;
+const COUNTED_MAX = 65_536;
+
+/** What is counted of each flow: the connections that were answered, and, if it is wanted, bytes. */
+export const FLOW_SETS = ['opened', 'sent', 'received'] as const;
+export type FlowSet = (typeof FLOW_SETS)[number];
+
 /** The chains whose rules are the same on every host. */
-const FIXED_CHAINS = ['prerouting', 'postrouting', 'forward'] as const;
+const FIXED_CHAINS = [
+  'prerouting',
+  'postrouting',
+  'forward',
+  ...FAMILIES.flatMap((family) => [`handshakes${family}`, `bytes${family}`]),
+];
 
 /** The sets that are filled anew, whatever is in them. */
 const REFILLED_SETS = ['interfaces', ...FAMILIES.map((family) => `virtual-ips${family}`)];
 
+/** What the operator chose of it. */
+export interface LayoutOptions {
+  /** Whether every packet is counted, which costs some percent of the speed. */
+  readonly countsBytes: boolean;
+}
+
 /**
  * The script that makes what is fixed in the table as it has to be, whether it is there or not; maps and the
- * chains of pools stay as they are, the other sets are emptied.
+ * chains of pools stay as they are, the sets of what is bound are emptied.
  *
  * Later packets of a connection meet no NAT rule: connection tracking knows them. The rules of the chain
- * `forward` meet every packet, so they are few.
+ * `forward` meet every packet, so they are few, and the first thing each asks is cheap.
  *
  * Pure.
  */
-export function layoutScript(): readonly string[] {
+export function layoutScript({ countsBytes }: LayoutOptions): readonly string[] {
   const lines = [`add table ${TABLE}`, `add set ${TABLE} ${LAYOUT_SET} { type mark; }`];
   lines.push(`add set ${TABLE} interfaces { type ifname; }`);
-  for (const family of FAMILIES) {
-    const type = family === 4 ? 'ipv4_addr' : 'ipv6_addr';
-    const key = `${type} . ${type} . inet_proto . inet_service`;
-    lines.push(
-      `add set ${TABLE} virtual-ips${family} { type ${type}; }`,
-      // Counted at the binding: a map is read alone, where a named counter has nft read every rule.
-      `add map ${TABLE} bindings${family} { type ${key} : verdict; counter; }`,
-    );
-  }
+  for (const family of FAMILIES) lines.push(...setsOf(family));
   lines.push(
     `add chain ${TABLE} prerouting { type nat hook prerouting priority ${PREROUTING_PRIORITY}; }`,
     `add chain ${TABLE} postrouting { type nat hook postrouting priority ${POSTROUTING_PRIORITY}; }`,
     `add chain ${TABLE} forward { type filter hook forward priority ${FORWARD_PRIORITY}; }`,
+    ...FIXED_CHAINS.map((chain) => `add chain ${TABLE} ${chain}`),
     ...FIXED_CHAINS.map((chain) => `flush chain ${TABLE} ${chain}`),
     ...REFILLED_SETS.map((set) => `flush set ${TABLE} ${set}`),
     // A packet in the middle of a connection that was cut is not the first of another one.
-    `add rule ${TABLE} prerouting tcp flags & (fin | syn | rst | ack) != syn return`,
+    rule('prerouting', 'tcp flags & (fin | syn | rst | ack) != syn return'),
   );
-  for (const family of FAMILIES) {
-    const ip = family === 4 ? 'ip' : 'ip6';
-    const key = `${ip} saddr . ${ip} daddr . meta l4proto . th dport`;
-    const ours = `ct original ${ip} daddr @virtual-ips${family}`;
-    lines.push(
-      `add rule ${TABLE} prerouting iifname @interfaces ${key} vmap @bindings${family}`,
-      // An endpoint on a bridge of this host would answer its neighbour directly, past the translation.
-      `add rule ${TABLE} postrouting oifname @interfaces ct status dnat ${ours} masquerade`,
-      // Out of every window: answered by the consumer with a reset where it got through [P23].
-      `add rule ${TABLE} forward ct state invalid ${ours} drop`,
-    );
-  }
+  for (const family of FAMILIES) lines.push(...rulesOf(family, { countsBytes }));
   return lines;
+}
+
+function setsOf(family: AddressFamily): readonly string[] {
+  const address = family === 4 ? 'ipv4_addr' : 'ipv6_addr';
+  const bound = `${address} . ${address} . inet_proto . inet_service`;
+  const flow = `${address} . inet_proto . ${address} . inet_service . inet_service`;
+  const counted = `flags dynamic,timeout; timeout ${COUNTED_FOR}; size ${COUNTED_MAX}; counter;`;
+  const pending = `flags dynamic,timeout; timeout ${PENDING_S}s; size ${PENDING_MAX}; counter;`;
+  return [
+    `add set ${TABLE} virtual-ips${family} { type ${address}; }`,
+    `add map ${TABLE} bindings${family} { type ${bound} : verdict; }`,
+    `add set ${TABLE} pending${family} { type ${address} . inet_service; ${pending} }`,
+    ...FLOW_SETS.map((set) => `add set ${TABLE} ${set}${family} { type ${flow}; ${counted} }`),
+  ];
+}
+
+function rulesOf(family: AddressFamily, { countsBytes }: LayoutOptions): readonly string[] {
+  const ip = family === 4 ? 'ip' : 'ip6';
+  const key = `${ip} saddr . ${ip} daddr . meta l4proto . th dport`;
+  const ours = `ct original ${ip} daddr @virtual-ips${family}`;
+  const translated = `ct status dnat ${ours}`;
+  // Consumer, protocol, endpoint, and the port the consumer dialled.
+  const there = `${ip} saddr . meta l4proto . ${ip} daddr . th dport . ct original proto-dst`;
+  const back = `${ip} daddr . meta l4proto . ${ip} saddr . th sport . ct original proto-dst`;
+  const forward = [
+    // Out of every window: answered by the consumer with a reset where it got through [P23].
+    `ct state invalid ${ours} drop`,
+    ...(countsBytes ? [`${translated} jump bytes${family}`] : []),
+    `tcp flags & syn == syn ${translated} goto handshakes${family}`,
+  ];
+  const handshakes = [
+    // What no answer took away again was not answered: its count is of attempts in a row.
+    `tcp flags & (fin | syn | rst | ack) == syn add @pending${family} { ${ip} daddr . tcp dport } return`,
+    `tcp flags & (syn | ack) == (syn | ack) update @opened${family} { ${back} } ` +
+      `delete @pending${family} { ${ip} saddr . tcp sport }`,
+  ];
+  const bytes = ['tcp', 'udp'].flatMap((protocol) => [
+    `meta l4proto ${protocol} ct direction original update @sent${family} { ${there} }`,
+    `meta l4proto ${protocol} ct direction reply update @received${family} { ${back} }`,
+  ]);
+  return [
+    rule('prerouting', `iifname @interfaces ${key} vmap @bindings${family}`),
+    // Datagrams are not answered by a handshake; the first of a flow alone meets a NAT chain.
+    rule('postrouting', `meta l4proto udp ${translated} update @opened${family} { ${there} }`),
+    // An endpoint on a bridge of this host would answer its neighbour directly, past the translation.
+    rule('postrouting', `oifname @interfaces ${translated} masquerade`),
+    ...forward.map((text) => rule('forward', text)),
+    ...handshakes.map((text) => rule(`handshakes${family}`, text)),
+    ...(countsBytes ? bytes.map((text) => rule(`bytes${family}`, text)) : []),
+  ];
+}
+
+function rule(chain: string, text: string): string {
+  return `add rule ${TABLE} ${chain} ${text}`;
 }

@@ -21,6 +21,7 @@ import type {
   ServiceView,
 } from '../../ports/admin.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { KernelTraffic } from '../../ports/kernel-traffic.ts';
 import type { LogLevel } from '../../ports/log.ts';
 import type { ConnectionLife } from '../connection-life.ts';
 import type { Daemon } from '../daemon.ts';
@@ -44,7 +45,11 @@ export interface DaemonViewDependencies {
   readonly proxier: Pick<UserspaceProxier, 'connections' | 'decisions' | 'openOf' | 'openTo'>;
   /** The data plane in the kernel; undefined where there is none. */
   readonly kernel:
-    { carries(id: BindingId): boolean; reasonAgainst(route: Route): string | undefined } | undefined;
+    | (KernelTraffic & {
+        carries(id: BindingId): boolean;
+        reasonAgainst(route: Route): string | undefined;
+      })
+    | undefined;
   readonly events: EventLog;
 }
 
@@ -85,6 +90,10 @@ export class DaemonView implements AdminView, AdminControls {
   endpoints(): readonly EndpointView[] {
     const { daemon } = this.#dependencies;
     return daemon.services.pools.flatMap(({ snapshot }) => this.#endpointViews(snapshot));
+  }
+
+  async refresh(): Promise<void> {
+    await this.#dependencies.kernel?.totals();
   }
 
   connections(limit: number): readonly ConnectionView[] {
@@ -206,9 +215,13 @@ export class DaemonView implements AdminView, AdminControls {
 
   #endpointViews(pool: PoolSnapshot): readonly EndpointView[] {
     if (pool.state === 'unknown') return [];
-    const { clock, proxier } = this.#dependencies;
-    const openTo = (key: string): number => proxier.openTo(pool.key.id, key);
-    return endpointViews(pool, { nowMs: clock.monotonicMs(), openTo });
+    const { clock, kernel, proxier } = this.#dependencies;
+    const carried = kernel?.latest.endpoints.get(pool.key.service);
+    return endpointViews(pool, {
+      nowMs: clock.monotonicMs(),
+      openTo: (key) => proxier.openTo(pool.key.id, key),
+      carriedTo: (key) => (kernel === undefined ? null : (carried?.get(key) ?? 0)),
+    });
   }
 }
 

@@ -6,16 +6,24 @@ import type { PoolKey } from '../../domain/pool-key.ts';
 import type { PoolSnapshot } from '../../domain/route.ts';
 import type { EndpointView } from '../../ports/admin.ts';
 
+/** The time, and what is counted of an endpoint by its key. */
+interface CountedOptions {
+  readonly nowMs: number;
+  readonly openTo: (key: string) => number;
+  readonly carriedTo: (key: string) => number | null;
+}
+
 /**
  * Tells each endpoint of a pool as people see it.
  *
- * @param openTo - The count of connections that an endpoint, by key, has.
+ * @param openTo - The count of connections that an endpoint, by key, has; `carriedTo` of those that the
+ *   kernel led there, null where it carries nothing.
  *
  * Pure.
  */
 export function endpointViews(
   pool: PoolSnapshot & { readonly state: 'known' },
-  options: { readonly nowMs: number; readonly openTo: (key: string) => number },
+  options: CountedOptions,
 ): readonly EndpointView[] {
   return pool.endpoints.map((endpoint) => endpointView(pool.key, endpoint, pool.states, options));
 }
@@ -24,7 +32,7 @@ function endpointView(
   key: PoolKey,
   endpoint: Endpoint,
   states: ReadonlyMap<string, EndpointState>,
-  { nowMs, openTo }: { readonly nowMs: number; readonly openTo: (key: string) => number },
+  { nowMs, openTo, carriedTo }: CountedOptions,
 ): EndpointView {
   const at = endpointKey(endpoint);
   const state = states.get(at) ?? { kind: 'ready' };
@@ -38,6 +46,7 @@ function endpointView(
     state: state.kind,
     reason: reasonInWords(state, nowMs),
     open: openTo(at),
+    carried: carriedTo(at),
   };
 }
 

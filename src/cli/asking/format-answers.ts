@@ -91,15 +91,26 @@ export function formatServices(services: readonly ServiceView[], { columns }: Di
 /** Every endpoint with its state. Pure. */
 export function formatEndpoints(endpoints: readonly EndpointView[], { columns }: Display): readonly string[] {
   if (endpoints.length === 0) return ['No endpoint is known.'];
+  const isCarried = endpoints.some(({ carried }) => carried !== null);
   const rows = endpoints.map((view) => [
     view.pool,
     view.endpoint,
     view.state,
     String(view.weight),
     String(view.open),
+    ...(isCarried ? [String(view.carried ?? '')] : []),
     printable(view.reason ?? ''),
   ]);
-  return formatTable([['POOL', 'ENDPOINT', 'STATE', 'WEIGHT', 'OPEN', 'REASON'], ...rows], columns);
+  const headings = [
+    'POOL',
+    'ENDPOINT',
+    'STATE',
+    'WEIGHT',
+    'OPEN',
+    ...(isCarried ? ['CARRIED'] : []),
+    'REASON',
+  ];
+  return formatTable([headings, ...rows], columns);
 }
 
 /** Open connections, oldest first. Pure. */

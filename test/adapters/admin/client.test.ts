@@ -32,6 +32,7 @@ function fakeDaemon(): AdminView &
     bindings: () => [],
     services: () => [],
     endpoints: () => [],
+    refresh: async () => undefined,
     connections: (limit) => {
       told.push(`connections ${limit}`);
       return [];

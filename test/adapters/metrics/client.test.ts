@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { PrometheusMetrics } from '../../../src/adapters/metrics/client.ts';
 import { ServiceLabels } from '../../../src/adapters/metrics/service-labels.ts';
 import { serviceName } from '../../support/bindings.ts';
+import type { ServiceName } from '../../../src/domain/service-name.ts';
 import type { AdminView } from '../../../src/ports/admin.ts';
+import type { KernelTotals } from '../../../src/ports/kernel-traffic.ts';
 
 const WEB = serviceName('/web');
 
@@ -91,12 +93,27 @@ describe('PrometheusMetrics', () => {
 });
 
 describe('PrometheusMetrics of a kernel', () => {
+  const endpoints = new Map<ServiceName, ReadonlyMap<string, number>>();
+  const observing = (metrics: PrometheusMetrics, totals: () => KernelTotals): void => {
+    metrics.observeKernel({ latest: totals(), totals: async () => Promise.resolve(totals()) });
+  };
+
+  it('tells how many bytes it carried, by service and direction, where they are counted', async () => {
+    const metrics = new PrometheusMetrics();
+    const bytes = { toUpstream: new Map([[WEB, 60]]), toDownstream: new Map([[WEB, 900]]) };
+    observing(metrics, () => ({ connections: new Map(), bytes, endpoints }));
+    assert.deepEqual(await linesOf(metrics, 'embassy_kernel_bytes_total{'), [
+      'embassy_kernel_bytes_total{direction="upstream",service="/web"} 60',
+      'embassy_kernel_bytes_total{direction="downstream",service="/web"} 900',
+    ]);
+  });
+
   it('tells how many connections it carried so far, by service', async () => {
     const metrics = new PrometheusMetrics();
     const name = 'embassy_kernel_connections_total{';
     assert.deepEqual(await linesOf(metrics, name), []);
     let total = 5;
-    metrics.observeKernel({ connections: async () => Promise.resolve(new Map([[WEB, total]])) });
+    observing(metrics, () => ({ connections: new Map([[WEB, total]]), bytes: undefined, endpoints }));
     assert.deepEqual(await linesOf(metrics, name), ['embassy_kernel_connections_total{service="/web"} 5']);
     total = 7;
     assert.deepEqual(await linesOf(metrics, name), ['embassy_kernel_connections_total{service="/web"} 7']);

@@ -5,11 +5,12 @@ import { conntrackFlowCutter } from '../../../src/adapters/conntrack-command/cli
 import { nftablesClient } from '../../../src/adapters/nftables/client.ts';
 import { NftablesProxier } from '../../../src/adapters/nftables/nftables-proxier.ts';
 import { parseSocketAddress } from '../../../src/domain/address.ts';
+import { bindingId } from '../../../src/domain/binding.ts';
 import { endpointId } from '../../../src/domain/endpoint.ts';
 import { RoutingTable } from '../../../src/domain/routing-table.ts';
 import { KernelLab } from '../../support/kernel-lab.ts';
-import { address } from '../../support/endpoints.ts';
-import { binding } from '../../support/bindings.ts';
+import { address, port } from '../../support/endpoints.ts';
+import { binding, serviceName } from '../../support/bindings.ts';
 import { settle } from '../../support/settle.ts';
 import { poolBench } from '../../app/pool-bench.ts';
 import type { Binding } from '../../../src/domain/binding.ts';
@@ -23,6 +24,8 @@ const TIMEOUT_MS = 60_000;
 
 const VIRTUAL_IP = '172.30.0.1';
 const VIRTUAL_IP6 = 'fd30::1';
+
+const UDP_ID = bindingId(address('172.30.0.2'), 'udp', port(53));
 
 const HOST: HostNetwork = {
   isLocal: (at) => at === VIRTUAL_IP || at === VIRTUAL_IP6,
@@ -83,7 +86,9 @@ describe('NftablesProxier on the kernel', function () {
     assert.equal(clock.pendingTimers, 0);
   });
 
-  function make(rest: { readonly keepsRules?: boolean } = {}): NftablesProxier {
+  function make(
+    rest: { readonly keepsRules?: boolean; readonly countsBytes?: boolean } = {},
+  ): NftablesProxier {
     const prefix = ['ip', 'netns', 'exec', lab.host];
     return new NftablesProxier(
       {
@@ -98,6 +103,7 @@ describe('NftablesProxier on the kernel', function () {
         interfaces: () => ['docker0'],
         endpointDrainMs: 60_000,
         keepsRules: () => rest.keepsRules ?? false,
+        countsBytes: rest.countsBytes ?? false,
       },
     );
   }
@@ -186,10 +192,7 @@ describe('NftablesProxier on the kernel', function () {
     const six = endpointAt('[fd31::1]:80');
     await sync(
       [binding('fd30::2', '/a;80'), pool('/a;80').told([six])],
-      [
-        { ...binding('172.30.0.2', '/a;53'), protocol: 'udp', id: '172.30.0.2 udp 53' as Binding['id'] },
-        pool('/a;53').told([E2]),
-      ],
+      [{ ...binding('172.30.0.2', '/a;53'), protocol: 'udp', id: UDP_ID }, pool('/a;53').told([E2])],
     );
     assert.deepEqual(await spread(c1, 80, 2, VIRTUAL_IP6), { e1: 2 });
     assert.match((await c1.askUdp(VIRTUAL_IP, 53))[0] ?? '', /^e2 /);
@@ -357,7 +360,7 @@ describe('NftablesProxier on the kernel', function () {
     const [a, b] = [pool('/a;80'), pool('/b;81').told([E2])];
     const counted = async (): Promise<Record<string, number>> => {
       await clock.advance(5_000);
-      return Object.fromEntries(await proxier.connections());
+      return Object.fromEntries((await proxier.totals()).connections);
     };
     let told = a.told([E1]);
     await sync([one, told], [two, told], [other, b]);
@@ -374,6 +377,52 @@ describe('NftablesProxier on the kernel', function () {
     await sync([one, b]);
     await spread(c1, 80, 2);
     assert.deepEqual(await counted(), { '/a': 10, '/b': 3 }, 'led elsewhere, counted there');
+  });
+
+  it('counts the connections to each endpoint, and bytes where they are wanted', async () => {
+    await proxier[Symbol.asyncDispose]();
+    proxier = make({ countsBytes: true });
+    const bound = { ...binding('172.30.0.2', '/a;53'), protocol: 'udp' as const, id: UDP_ID };
+    await sync(
+      [binding('172.30.0.2', '/a;80'), pool('/a;80').told([E1, E2])],
+      [bound, pool('/b;53').told([E3])],
+    );
+    await spread(c1, 80, 6);
+    await c1.askUdp(VIRTUAL_IP, 53);
+    await clock.advance(5_000);
+    const { endpoints, bytes } = await proxier.totals();
+    const plain = [...endpoints].map(([service, counts]) => [service, Object.fromEntries(counts)]);
+    assert.deepEqual(Object.fromEntries(plain), {
+      '/a': { '10.30.0.1:80': 3, '10.30.0.2:80': 3 },
+      '/b': { '10.30.0.3:80': 1 },
+    });
+    for (const direction of ['toUpstream', 'toDownstream'] as const) {
+      const counted = bytes?.[direction].get(serviceName('/a')) ?? 0;
+      // Six connections of a handshake, a line and an end, by packets of some 60 bytes.
+      assert(counted > 6 * 3 * 52 && counted < 6 * 20 * 80, `${direction}: ${counted}`);
+    }
+  });
+
+  it('[P36] ejects who does not answer the connections that it is led, and takes it back later', async () => {
+    const dead = endpointAt('10.30.0.1:81');
+    const bench = poolBench('/a;80');
+    bench.pool.update([dead, E2]);
+    const bound = binding('172.30.0.2', '/a;80');
+    await sync([bound, bench.pool.snapshot]);
+    assert.deepEqual(await spread(c1, 80, 10), { ECONNREFUSED: 5, e2: 5 });
+    const isEjected = (): boolean => {
+      const { snapshot } = bench.pool;
+      return snapshot.state === 'known' && snapshot.states.get('10.30.0.1:81')?.kind === 'ejected';
+    };
+    // The kernel's own clock says how long it has not answered.
+    const untilMs = performance.now() + TIMEOUT_MS / 2;
+    while (!isEjected()) {
+      assert(performance.now() < untilMs, 'nobody was ejected');
+      clock.advance(2_000).catch(() => undefined);
+      await settle();
+    }
+    await sync([bound, bench.pool.snapshot]);
+    assert.deepEqual(await spread(c1, 80, 4), { e2: 4 });
   });
 
   it('carries a thousand bindings, and changes one of them alone', async () => {

@@ -35,6 +35,7 @@ function bench(refuses: (script: string) => boolean): {
       interfaces: () => ['docker0'],
       endpointDrainMs: 0,
       keepsRules: () => false,
+      countsBytes: false,
     },
   );
   return { proxier, clock, log, scripts };

@@ -15,7 +15,8 @@ function view(state: EndpointState | undefined, tags?: readonly string[]): Endpo
   assert(pool.state === 'known');
   const states = new Map(state === undefined ? [] : [[endpointKey(one), state]]);
   const openTo = (key: string): number => (key === endpointKey(one) ? 4 : 0);
-  return endpointViews({ ...pool, states }, { nowMs: NOW_MS, openTo })[0];
+  const carriedTo = (key: string): number | null => (key === endpointKey(one) ? 9 : null);
+  return endpointViews({ ...pool, states }, { nowMs: NOW_MS, openTo, carriedTo })[0];
 }
 
 describe('endpointViews', () => {
@@ -30,6 +31,7 @@ describe('endpointViews', () => {
       state: 'ready',
       reason: null,
       open: 4,
+      carried: 9,
     });
   });
 

@@ -45,6 +45,7 @@ const ENDPOINT: EndpointView = {
   state: 'ready',
   reason: null,
   open: 3,
+  carried: null,
 };
 
 const SERVICE: ServiceView = {
@@ -157,6 +158,17 @@ describe('answerAsking', () => {
       for (const line of lines) assert(shown.includes(line), shown.join('\n'));
     });
   }
+
+  it('shows what the kernel led to each endpoint, where it carries something', async () => {
+    const endpoints = { endpoints: [{ ...ENDPOINT, carried: 7 }] };
+    const { shown, done } = start({ what: 'endpoints', options: OPTIONS }, { endpoints });
+    assert.equal(await done, 0);
+    assert(
+      shown.includes('POOL              ENDPOINT     STATE  WEIGHT  OPEN  CARRIED  REASON'),
+      shown.join('\n'),
+    );
+    assert(shown.includes('/web round-robin  10.0.0.1:80  ready  1       3     7'), shown.join('\n'));
+  });
 
   it('shows JSON for programs, a document a line', async () => {
     const { shown, done } = start({ what: 'bindings', options: { ...OPTIONS, json: true } });
