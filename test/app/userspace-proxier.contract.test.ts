@@ -63,6 +63,7 @@ async function simWorld(listen: ListenPlan): Promise<ProxierWorld> {
     proxier,
     unknownWaitMs: UNKNOWN_WAIT_MS,
     imbalanceMax: 0,
+    outlives: false,
     consumer: (n) => {
       const [first] = hostOf(n).addresses;
       if (first === undefined) throw new Error('a host has an address');

@@ -93,7 +93,9 @@ export function poolOf(text: string, endpoints: readonly Endpoint[] | undefined)
   const key = poolKey(text);
   if (endpoints === undefined) return { state: 'unknown', key };
   const policy = { clock: new SimClock(async () => undefined), random: new SeededRandom(1) };
-  return knownPool(key, endpoints, createBalancer(key.balance, policy).update(endpoints));
+  const balancer = createBalancer(key.balance, policy);
+  const pool = knownPool(key, endpoints, balancer.update(endpoints));
+  return { ...pool, slots: () => balancer.slots() };
 }
 
 /** A table of routes, each a binding with the endpoints of its pool (undefined: unknown). */

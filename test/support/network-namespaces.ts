@@ -22,8 +22,8 @@ export interface NamespacePlan {
   readonly bridge: string;
   readonly virtualIp: string;
   readonly network: string;
-  /** Every address of this prefix is the consumers'. */
-  readonly consumers: string;
+  /** Every address of these prefixes is the consumers', or of who else is behind that interface. */
+  readonly beyond: readonly string[];
 }
 
 /**
@@ -69,7 +69,7 @@ export function openNetworkNamespaces(plan: NamespacePlan): NetworkNamespaces {
     run('ip', 'address', 'add', `${virtualIp}/${network.split('/')[1] ?? '24'}`, 'dev', bridge);
     run('ip', 'link', 'set', bridge, 'up');
     enter(consumers);
-    run('ip', 'route', 'add', 'local', plan.consumers, 'dev', 'lo');
+    for (const prefix of plan.beyond) run('ip', 'route', 'add', 'local', prefix, 'dev', 'lo');
     run('ip', 'route', 'add', `${virtualIp}/32`, 'dev', 'eth0', 'scope', 'link');
     enter(host);
     return {

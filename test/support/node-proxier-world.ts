@@ -14,6 +14,8 @@ import { Greeter } from './greeter.ts';
 import { address, port } from './endpoints.ts';
 import { settle } from './settle.ts';
 import type { IpAddress, SocketAddress } from '../../src/domain/address.ts';
+import type { Endpoint } from '../../src/domain/endpoint.ts';
+import type { Proxier } from '../../src/ports/proxier.ts';
 import type { ListenPlan } from '../../src/app/listener-set.ts';
 import type { ProxierWorld } from './proxier-world.ts';
 
@@ -38,8 +40,24 @@ export interface NodePlace {
   consumer(n: number): IpAddress;
   /** Makes a consumer's socket, bound to its address, at once. */
   socket(make: () => Socket): Socket;
+  /** Makes an endpoint's server where another one than the proxier's own network is meant. */
+  readonly serve?: (at: Endpoint) => Promise<EndpointServer>;
+  /** Puts another data plane over the one in userspace. */
+  readonly over?: (userspace: Proxier) => OverlaidPlane;
   /** Called last. */
   leave(): void;
+}
+
+/** A server that says who it is, and what is open there. */
+export interface EndpointServer extends AsyncDisposable {
+  readonly openConnections: number;
+}
+
+/** Both data planes as one proxier. */
+export interface OverlaidPlane {
+  readonly proxier: Proxier;
+  /** What the upper plane still holds once it is closed, in words. */
+  leftovers(): Promise<readonly string[]>;
 }
 
 /** A userspace proxier on real sockets, its clock moved by hand. */
@@ -64,18 +82,28 @@ export async function nodeProxierWorld(place: NodePlace): Promise<ProxierWorld> 
     },
   );
   await proxier.open();
-  const greeters = new Map<string, Greeter>();
+  const over = place.over?.(proxier);
+  const pair = over?.proxier ?? proxier;
+  const serve =
+    place.serve ??
+    (async (at: Endpoint): Promise<EndpointServer> => {
+      const greeter = new Greeter();
+      await greeter.open(listener, at);
+      return greeter;
+    });
+  const greeters = new Map<string, EndpointServer>();
   const attempts = new Set<Attempt>();
   const openAtEndpoints = (): number =>
     [...greeters.values()].reduce((sum, greeter) => sum + greeter.openConnections, 0);
   const held = (): readonly string[] =>
     Object.entries({
       'lives of connections': proxier.openConnections,
-      'connections at endpoints': openAtEndpoints(),
+      'connections at endpoints': over === undefined ? openAtEndpoints() : 0,
       timers: clock.pendingTimers,
     }).flatMap(([what, count]) => (count === 0 ? [] : [`${count} ${what}`]));
   return {
-    proxier,
+    proxier: pair,
+    outlives: over !== undefined,
     unknownWaitMs: UNKNOWN_WAIT_MS,
     imbalanceMax: 0,
     consumer: (n) => place.consumer(n),
@@ -83,9 +111,7 @@ export async function nodeProxierWorld(place: NodePlace): Promise<ProxierWorld> 
       const id = endpointId(`e${greeters.size}`);
       const at = { address: place.endpointsAt, port: port(ENDPOINT_PORT_MIN + greeters.size) };
       const started = { ...at, id, weight: 1, tags: undefined };
-      const greeter = new Greeter();
-      await greeter.open(listener, started);
-      greeters.set(id, greeter);
+      greeters.set(id, await serve(started));
       return started;
     },
     openAt: async (at) => {
@@ -105,11 +131,11 @@ export async function nodeProxierWorld(place: NodePlace): Promise<ProxierWorld> 
     pass: async (ms) => clock.advance(ms),
     leftovers: async () => {
       for (let look = 0; look < LEFTOVER_LOOKS_MAX && held().length > 0; look += 1) await settle();
-      return held();
+      return [...held(), ...((await over?.leftovers()) ?? [])];
     },
     [Symbol.asyncDispose]: async () => {
       try {
-        await proxier[Symbol.asyncDispose]();
+        await pair[Symbol.asyncDispose]();
         for (const greeter of greeters.values()) await greeter[Symbol.asyncDispose]();
         for (const attempt of attempts) attempt.reset();
         await turns();

@@ -13,6 +13,9 @@ import type { Attempt } from './proxier-attempt.ts';
 /** A refusal takes no longer than this [C5]. */
 export const REFUSED_WITHIN_MS = 100;
 
+/** How often it is tried whether a proxier that stops still takes something. */
+const TRIES_MAX = 120;
+
 /** A proxier with consumers on one side and endpoints on the other. */
 export interface ProxierWorld extends AsyncDisposable {
   /** Open, and has got no table yet. */
@@ -24,6 +27,8 @@ export interface ProxierWorld extends AsyncDisposable {
    * turn is exact.
    */
   readonly imbalanceMax: number;
+  /** Whether what the proxier carries goes on when it is stopped, and is not the proxier's to end. */
+  readonly outlives: boolean;
   /** The address of the n-th consumer, n from 0 to 999; all are distinct. */
   consumer(n: number): IpAddress;
   /** Starts another endpoint, of weight 1: it says its `endpointKey` in a line, then returns what it gets. */
@@ -99,4 +104,35 @@ export function sharedOut(world: ProxierWorld, by: readonly string[], endpoints:
       `${endpointKey(endpoint)} of weight ${endpoint.weight} got ${got}`,
     );
   }
+}
+
+/** Resolves when a stop has come so far that nothing new is taken, which may need a command to end. */
+export async function takesNothingNew(world: ProxierWorld, source: IpAddress): Promise<void> {
+  for (let n = 0; n < TRIES_MAX; n += 1) {
+    const attempt = world.dial(source, port(80));
+    if ((await attempt.answer()) === 'refused') return;
+    attempt.reset();
+  }
+  assert.fail('new connections are taken still');
+}
+
+/** What was open when the proxier ended is cut, where it does not go on without one. */
+export async function goesOnOrIsLost(world: ProxierWorld, open: Attempt): Promise<void> {
+  if (world.outlives) assert.equal(await open.echo('still here'), 'served');
+  else assert.equal(await open.end(), 'lost');
+}
+
+/** How many connections a stop cut, once it is done; undefined before. */
+export function outcomeOf(draining: Promise<number>): {
+  cut: number | undefined;
+  readonly done: Promise<number>;
+} {
+  const outcome: { cut: number | undefined; readonly done: Promise<number> } = {
+    cut: undefined,
+    done: draining,
+  };
+  void draining.then((cut) => {
+    outcome.cut = cut;
+  });
+  return outcome;
 }

@@ -49,7 +49,7 @@ async function afterFarSegment(
     bridge: 'docker0',
     virtualIp: VIRTUAL_IP,
     network: '10.99.0.0/16',
-    consumers: '10.99.128.0/17',
+    beyond: ['10.99.128.0/17'],
   });
   const echo = await echoServer();
   try {

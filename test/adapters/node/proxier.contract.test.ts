@@ -35,7 +35,7 @@ async function capturedWorld(): Promise<ProxierWorld | NoWorld> {
       bridge: 'docker0',
       virtualIp: VIRTUAL_IP,
       network: '10.99.0.0/16',
-      consumers: '10.99.128.0/17',
+      beyond: ['10.99.128.0/17'],
     });
   } catch (error) {
     return { skip: String(error) };

@@ -1,0 +1,136 @@
+import { once } from 'node:events';
+import { BoundSocket, createServer } from 'node:net';
+import { MemoryLog } from '../../../sim/log.ts';
+import { SimClock } from '../../../sim/clock.ts';
+import { conntrackFlowCutter } from '../../../src/adapters/conntrack-command/client.ts';
+import { nftablesClient } from '../../../src/adapters/nftables/client.ts';
+import { NftablesProxier } from '../../../src/adapters/nftables/nftables-proxier.ts';
+import { ProxierPair } from '../../../src/app/proxier-pair.ts';
+import { formatSocketAddress } from '../../../src/domain/address.ts';
+import { describeProxierContract } from '../../contracts/proxier.contract.ts';
+import { address, port } from '../../support/endpoints.ts';
+import { openNetworkNamespaces } from '../../support/network-namespaces.ts';
+import { addressIn, nodeProxierWorld } from '../../support/node-proxier-world.ts';
+import { settle } from '../../support/settle.ts';
+import type { Socket } from 'node:net';
+import type { Proxier } from '../../../src/ports/proxier.ts';
+import type { NetworkNamespaces } from '../../support/network-namespaces.ts';
+import type { EndpointServer, OverlaidPlane } from '../../support/node-proxier-world.ts';
+import type { NoWorld, ProxierWorld } from '../../support/proxier-world.ts';
+
+const BRIDGE = 'docker0';
+const VIRTUAL_IP = address('10.99.0.1');
+const LISTENER = { address: VIRTUAL_IP, port: port(9_999) };
+
+describeProxierContract('NftablesProxier over UserspaceProxier, on the kernel,', kernelWorld);
+
+/** Consumers and endpoints behind one interface of a host, whose kernel leads the ones to the others. */
+async function kernelWorld(): Promise<ProxierWorld | NoWorld> {
+  if (process.platform !== 'linux') return { skip: 'network namespaces are of Linux' };
+  if (process.getuid?.() !== 0) return { skip: 'a network namespace needs root' };
+  let namespaces: NetworkNamespaces;
+  try {
+    namespaces = openNetworkNamespaces({
+      bridge: BRIDGE,
+      virtualIp: VIRTUAL_IP,
+      network: '10.99.0.0/16',
+      beyond: ['10.99.64.0/18', '10.99.128.0/17'],
+    });
+  } catch (error) {
+    return { skip: String(error) };
+  }
+  const leave = (): void => {
+    namespaces[Symbol.dispose]();
+  };
+  try {
+    namespaces.run('sysctl', '-q', '-w', 'net.ipv4.ip_forward=1', `net.ipv4.conf.${BRIDGE}.send_redirects=0`);
+    const rule = ['PREROUTING', '-i', BRIDGE, '-d', VIRTUAL_IP, '-p', 'tcp', '-j', 'DNAT'];
+    const to = ['--to-destination', `${LISTENER.address}:${LISTENER.port}`];
+    namespaces.run('iptables', '-w', '-t', 'nat', '-A', ...rule, ...to);
+    namespaces.run('nft', 'list', 'tables');
+    namespaces.run('conntrack', '-V');
+  } catch (error) {
+    leave();
+    return { skip: `no iptables, nft or conntrack here: ${String(error)}` };
+  }
+  return nodeProxierWorld({
+    listen: { kind: 'captured', at: [LISTENER] },
+    virtualIp: VIRTUAL_IP,
+    endpointsAt: address('10.99.64.1'),
+    consumer: (n) => addressIn('10.99', n + 250 * 128),
+    socket: namespaces.asConsumer,
+    serve: async (at) => greeter(namespaces, at),
+    over: (userspace) => overlaid(namespaces, userspace),
+    leave,
+  });
+}
+
+/** The plane in the kernel over the other, as a daemon with `--proxier=nftables` has them. */
+function overlaid(namespaces: NetworkNamespaces, userspace: Proxier): OverlaidPlane {
+  const clock = new SimClock(settle);
+  const kernel = new NftablesProxier(
+    {
+      client: nftablesClient(),
+      flows: conntrackFlowCutter(),
+      clock,
+      log: new MemoryLog(),
+      host: () => HOST,
+    },
+    {
+      virtualIps: [VIRTUAL_IP],
+      interfaces: () => [BRIDGE],
+      endpointDrainMs: 60_000,
+      keepsRules: () => false,
+      countsBytes: false,
+    },
+  );
+  return {
+    proxier: new ProxierPair({ kernel, userspace }),
+    leftovers: async () => {
+      const tables = namespaces.run('nft', 'list', 'tables');
+      // While it is open it holds its table, and looks after it.
+      const isOpen = tables.includes('embassy') && clock.pendingTimers > 0;
+      if (isOpen) return Promise.resolve([]);
+      const table = tables.includes('embassy') ? ['the table of embassy'] : [];
+      return Promise.resolve([
+        ...table,
+        ...(clock.pendingTimers > 0 ? [`${clock.pendingTimers} timers`] : []),
+      ]);
+    },
+  };
+}
+
+const HOST = {
+  isLocal: (at: string): boolean => at === VIRTUAL_IP,
+  interfaceTowards: (): string => BRIDGE,
+};
+
+/** An endpoint on the consumers' side, which says who it is and returns what it gets. */
+async function greeter(
+  namespaces: NetworkNamespaces,
+  at: { readonly address: ReturnType<typeof address>; readonly port: number },
+): Promise<EndpointServer> {
+  const open = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    open.add(socket);
+    socket.on('close', () => open.delete(socket));
+    socket.on('error', () => undefined);
+    socket.write(`${formatSocketAddress({ address: at.address, port: port(at.port) })}\n`);
+    socket.pipe(socket);
+  });
+  const bound = namespaces.asConsumer(() => new BoundSocket({ host: at.address, port: at.port }));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(bound, 512, resolve);
+  });
+  return {
+    get openConnections() {
+      return open.size;
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of open) socket.resetAndDestroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
