@@ -1,15 +1,12 @@
-import { familyOf, isLoopback, isLinkLocal, parsePort } from '../../src/domain/address.ts';
-import { contains, lastAddress, networkAddress, parseNetwork } from './rule-value.ts';
+import { familyOf, isLoopback, parsePort } from '../../src/domain/address.ts';
+import { HostRoutes } from '../host-routes.ts';
 import { walkChains } from './walk-chains.ts';
 import type { AddressFamily, IpAddress, SocketAddress } from '../../src/domain/address.ts';
 import type { KernelRules } from './kernel-rules.ts';
 import type { Connection, PacketView } from './matches-packet.ts';
-import type { HostInterface, HostNetwork, Packet } from './packet.ts';
+import type { HostNetwork, Packet } from './packet.ts';
 import type { AddressKind, TableName } from './rule.ts';
 import type { Decision } from './walk-chains.ts';
-
-/** Where REDIRECT leads what this host sends itself. See Linux, net/netfilter/nf_nat_redirect.c. */
-const LOOPBACK: Readonly<Record<AddressFamily, string>> = { 4: '127.0.0.1', 6: '::1' };
 
 /** A host whose rules and addresses are known. */
 export interface TracedHost extends HostNetwork {
@@ -59,12 +56,14 @@ type End = Trace extends infer T ? (T extends Trace ? Omit<T, 'steps'> : never) 
 
 class Tracer {
   readonly #host: TracedHost;
+  readonly #routes: HostRoutes;
   readonly #packet: Packet;
   readonly #family: AddressFamily;
   readonly #steps: string[] = [];
 
   constructor(host: TracedHost, packet: Packet) {
     this.#host = host;
+    this.#routes = new HostRoutes(host);
     this.#packet = packet;
     this.#family = familyOf(packet.destination.address);
     if (familyOf(packet.source.address) !== this.#family) throw new Error('a packet is of one family');
@@ -77,15 +76,15 @@ class Tracer {
   }
 
   #arrive(inInterface: string): End {
-    if (!this.#isInterface(inInterface)) throw new Error(`the host has no interface ${inInterface}`);
+    if (!this.#routes.has(inInterface)) throw new Error(`the host has no interface ${inInterface}`);
     const at = { inInterface, outInterface: undefined, owner: undefined };
     const to = this.#translate('PREROUTING', at);
     if (to === undefined) return { verdict: 'dropped' };
     if (isLoopback(to.address) && inInterface !== 'lo') {
       return this.#stop('dropped', `${to.address} is not reachable from ${inInterface}`);
     }
-    if (this.#kindOf(to.address) !== 'UNICAST') return this.#deliver(to, inInterface);
-    const outInterface = this.#routeTo(to.address);
+    if (this.#routes.kindOf(to.address) !== 'UNICAST') return this.#deliver(to, inInterface);
+    const outInterface = this.#routes.routeTo(to.address);
     if (outInterface === undefined) return this.#stop('rejected', `no route to ${to.address}`);
     const decision = this.#filter('FORWARD', to, { ...at, outInterface });
     return decision ?? { verdict: 'forwarded', ...this.#ends(to), outInterface };
@@ -93,7 +92,7 @@ class Tracer {
 
   #send(owner: { readonly uid: number; readonly gid: number }): End {
     const wanted = this.#packet.destination.address;
-    const outInterface = this.#routeTo(wanted);
+    const outInterface = this.#routes.routeTo(wanted);
     if (outInterface === undefined) return this.#stop('rejected', `no route to ${wanted}`);
     const at = { inInterface: undefined, outInterface, owner };
     const to = this.#translate('OUTPUT', at);
@@ -101,7 +100,7 @@ class Tracer {
     // The filter table sees the interface of the first routing, though the packet is routed again.
     const decision = this.#filter('OUTPUT', to, at);
     if (decision !== undefined) return decision;
-    const way = this.#routeTo(to.address);
+    const way = this.#routes.routeTo(to.address);
     if (way === undefined) return this.#stop('rejected', `no route to ${to.address}`);
     return way === 'lo'
       ? this.#deliver(to, 'lo')
@@ -137,13 +136,8 @@ class Tracer {
 
   #redirect(port: number | undefined, inInterface: string | undefined): SocketAddress | undefined {
     const { destination } = this.#packet;
-    const address =
-      inInterface === undefined || inInterface === 'lo'
-        ? parseNetwork(LOOPBACK[this.#family], this.#family)
-        : this.#addressesOf(inInterface).find(
-            (own) => isLinkLocal(own.address) === isLinkLocal(destination.address),
-          );
-    if (typeof address === 'object') return { address: address.address, port: portOf(port, destination) };
+    const address = this.#routes.redirectedFrom(inInterface, destination.address);
+    if (address !== undefined) return { address, port: portOf(port, destination) };
     this.#steps.push(`${inInterface ?? 'lo'} has no address to redirect to`);
     return undefined;
   }
@@ -168,7 +162,7 @@ class Tracer {
 
   #view(destination: SocketAddress, at: Position): PacketView {
     const { protocol, source, mark = 0, flags = ['SYN'] } = this.#packet;
-    const kindOf = (address: IpAddress): AddressKind => this.#kindOf(address);
+    const kindOf = (address: IpAddress): AddressKind => this.#routes.kindOf(address);
     return {
       protocol,
       source,
@@ -188,35 +182,6 @@ class Tracer {
     return { state: tracked.state, originalDestination: destination, isTranslated };
   }
 
-  #kindOf(address: IpAddress): AddressKind {
-    if (isLoopback(address)) return 'LOCAL';
-    const networks = this.#host.interfaces.flatMap(({ addresses }) => addresses);
-    if (networks.some((own) => own.address === address)) return 'LOCAL';
-    const first = Number(address.split('.')[0]);
-    if (this.#family === 6) return address.startsWith('ff') ? 'MULTICAST' : 'UNICAST';
-    if (first >= 224 && first < 240) return 'MULTICAST';
-    const isBroadcast = networks.some((own) => own.prefix < 31 && lastAddress(toNetwork(own)) === address);
-    return address === '255.255.255.255' || isBroadcast ? 'BROADCAST' : 'UNICAST';
-  }
-
-  #routeTo(address: IpAddress): string | undefined {
-    if (this.#kindOf(address) === 'LOCAL') return 'lo';
-    const connected = this.#host.interfaces
-      .flatMap(({ name, addresses }) => addresses.map((own) => ({ name, network: toNetwork(own) })))
-      .filter(({ network }) => contains(network, address))
-      .sort((a, b) => b.network.prefix - a.network.prefix);
-    return connected[0]?.name ?? this.#host.defaultInterface;
-  }
-
-  #addressesOf(name: string): HostInterface['addresses'] {
-    const own = this.#host.interfaces.find((candidate) => candidate.name === name)?.addresses ?? [];
-    return own.filter(({ address }) => familyOf(address) === this.#family);
-  }
-
-  #isInterface(name: string): boolean {
-    return name === 'lo' || this.#host.interfaces.some((own) => own.name === name);
-  }
-
   #ends(to: SocketAddress): { readonly to: SocketAddress; readonly originalDestination: SocketAddress } {
     return { to, originalDestination: this.#packet.destination };
   }
@@ -229,13 +194,6 @@ class Tracer {
 
 /** Where a packet stands. */
 type Position = Pick<PacketView, 'inInterface' | 'outInterface' | 'owner'>;
-
-function toNetwork({
-  address,
-  prefix,
-}: HostInterface['addresses'][number]): HostInterface['addresses'][number] {
-  return { address: networkAddress(address, prefix), prefix };
-}
 
 /** A rule without a port, or with port 0, keeps the packet's own. */
 function portOf(port: number | undefined, destination: SocketAddress): SocketAddress['port'] {

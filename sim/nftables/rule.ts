@@ -15,7 +15,9 @@ export type Key = readonly Expression[];
 
 /** What a chain says of a packet. */
 export type Verdict =
-  | { readonly kind: 'accept' | 'drop' | 'return' | 'continue' }
+  | { readonly kind: 'accept' | 'drop' }
+  | { readonly kind: 'return' }
+  | { readonly kind: 'continue' }
   | { readonly kind: 'goto' | 'jump'; readonly chain: string };
 
 /** What an element of a map leads to. */
