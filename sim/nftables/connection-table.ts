@@ -1,5 +1,5 @@
 import { formatSocketAddress, parsePort } from '../../src/domain/address.ts';
-import type { IpAddress, Port, SocketAddress } from '../../src/domain/address.ts';
+import type { IpAddress, SocketAddress } from '../../src/domain/address.ts';
 import type { FlowCutter, Flows } from '../../src/ports/flow-cutter.ts';
 import type { Tuple } from './packet-view.ts';
 
@@ -95,8 +95,7 @@ export class ConnectionTable implements FlowCutter {
    */
   leaveFrom(connection: TrackedConnection, address: IpAddress): void {
     const own = connection.original.source;
-    const candidates = [own.port, ...range(FREE_PORT_MIN, FREE_PORT_MAX)];
-    for (const port of candidates) {
+    for (const port of portsFrom(own.port)) {
       const reply = { ...connection.reply, destination: { address, port } };
       const other = this.#byTuple.get(keyOf(reply));
       if (other !== undefined && other !== connection) continue;
@@ -148,8 +147,10 @@ function isSame(one: SocketAddress, other: SocketAddress): boolean {
   return one.address === other.address && one.port === other.port;
 }
 
-function* range(first: number, last: number): Generator<Port> {
-  for (let number = first; number <= last; number += 1) {
+/** A port, and then all others that may be free. */
+function* portsFrom(own: SocketAddress['port']): Generator<SocketAddress['port']> {
+  yield own;
+  for (let number = FREE_PORT_MIN; number <= FREE_PORT_MAX; number += 1) {
     const port = parsePort(number);
     if (port !== undefined) yield port;
   }

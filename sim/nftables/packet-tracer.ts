@@ -2,15 +2,17 @@ import { familyOf, isLoopback, parsePort } from '../../src/domain/address.ts';
 import { HostRoutes } from '../host-routes.ts';
 import { bitsOf } from './datatype.ts';
 import { ConnectionTable, INVALID, inverse } from './connection-table.ts';
+import { orderChains } from './order-chains.ts';
 import { runChain } from './run-chain.ts';
 import type { IpAddress, SocketAddress } from '../../src/domain/address.ts';
 import type { Random } from '../../src/ports/random.ts';
 import type { HostNetwork } from '../iptables/packet.ts';
 import type { TrackedConnection } from './connection-table.ts';
+import type { ChainOrder, HookedChain } from './order-chains.ts';
 import type { Packet, Trace } from './packet.ts';
 import type { PacketView } from './packet-view.ts';
 import type { Decision } from './run-chain.ts';
-import type { Hook, Table } from './ruleset.ts';
+import type { Hook, Ruleset } from './ruleset.ts';
 import type { SimNftables } from './sim-nftables.ts';
 
 /** When a packet's connection is looked up. See Linux, NF_IP_PRI_CONNTRACK. */
@@ -50,6 +52,7 @@ export class PacketTracer {
   readonly #nftables: Pick<SimNftables, 'ruleset' | 'nowMs'>;
   readonly #routes: HostRoutes;
   readonly #random: Random;
+  #ordered: { readonly ruleset: Ruleset; readonly order: ChainOrder } | undefined;
 
   constructor(host: {
     readonly nftables: Pick<SimNftables, 'ruleset' | 'nowMs'>;
@@ -65,7 +68,7 @@ export class PacketTracer {
   trace(packet: Packet): Trace {
     const steps: string[] = [];
     const way = new Way(packet, {
-      ruleset: [...this.#nftables.ruleset.values()],
+      order: this.#order(),
       nowMs: this.#nftables.nowMs(),
       routes: this.#routes,
       connections: this.connections,
@@ -75,11 +78,18 @@ export class PacketTracer {
     const end = packet.from === undefined ? way.send() : way.arrive(packet.from);
     return { ...end, steps };
   }
+
+  /** Tables in force are never changed, but replaced. */
+  #order(): ChainOrder {
+    const { ruleset } = this.#nftables;
+    if (this.#ordered?.ruleset !== ruleset) this.#ordered = { ruleset, order: orderChains(ruleset) };
+    return this.#ordered.order;
+  }
 }
 
 /** What a packet meets. */
 interface Surroundings {
-  readonly ruleset: readonly Table[];
+  readonly order: ChainOrder;
   readonly nowMs: number;
   readonly routes: HostRoutes;
   readonly connections: ConnectionTable;
@@ -161,20 +171,13 @@ class Way {
 
   /** Leads the packet through a hook; gives how it ends there if it does. */
   #hook(hook: Hook): End | undefined {
-    const { ruleset } = this.#around;
-    const chains = ruleset.flatMap((table) =>
-      table.family === 'inet' || table.family === (this.#packet.family === 4 ? 'ip' : 'ip6')
-        ? [...table.chains].flatMap(([chain, { base, handle }]) =>
-            base?.hook === hook ? [{ table, chain, handle, ...base }] : [],
-          )
-        : [],
-    );
-    // Of equals the one that came last is asked first. See Linux, nf_hook_entries_grow.
-    chains.sort((a, b) => a.priority - b.priority || b.handle - a.handle);
-    const natChains = chains.filter(({ type }) => type === 'nat');
+    const own = this.#packet.family === 4 ? 'ip' : 'ip6';
+    const all = this.#around.order.get(hook) ?? [];
+    const chains = all.filter(({ table: { family } }) => family === 'inet' || family === own);
+    const natChains = chains.filter(({ base }) => base.type === 'nat');
     const stages: { readonly priority: number; readonly run: () => End | undefined }[] = chains
-      .filter(({ type }) => type === 'filter')
-      .map((chain) => ({ priority: chain.priority, run: () => this.#filter(chain) }));
+      .filter(({ base }) => base.type === 'filter')
+      .map((chain) => ({ priority: chain.base.priority, run: () => this.#filter(chain) }));
     if (hook === 'prerouting' || hook === 'output') {
       stages.push({
         priority: TRACKING_PRIORITY,
@@ -193,11 +196,11 @@ class Way {
     return undefined;
   }
 
-  #run(chain: { readonly table: Table; readonly chain: string }): Decision {
+  #run(chain: HookedChain): Decision {
     return runChain({ ...chain, log: this.#around.log }, this.#packet);
   }
 
-  #filter(chain: { readonly table: Table; readonly chain: string }): End | undefined {
+  #filter(chain: HookedChain): End | undefined {
     const { kind } = this.#run(chain);
     if (kind === 'reject') return { verdict: 'rejected' };
     return kind === 'drop' ? { verdict: 'dropped' } : undefined;
@@ -213,10 +216,7 @@ class Way {
     return undefined;
   }
 
-  #translate(
-    hook: Hook,
-    chains: readonly { readonly table: Table; readonly chain: string }[],
-  ): End | undefined {
+  #translate(hook: Hook, chains: readonly HookedChain[]): End | undefined {
     const { connection, direction } = this.#packet;
     if (connection === undefined) return undefined;
     const side = hook === 'prerouting' || hook === 'output' ? 'destination' : 'source';
@@ -234,7 +234,7 @@ class Way {
   #decide(
     connection: TrackedConnection,
     side: 'source' | 'destination',
-    chains: readonly { readonly table: Table; readonly chain: string }[],
+    chains: readonly HookedChain[],
   ): End | undefined {
     const { connections, routes } = this.#around;
     const { inInterface, outInterface, destination, family } = this.#packet;

@@ -17,7 +17,7 @@ add chain inet t sub
 const CONSUMER = '172.30.0.2:40000';
 const FAR = '10.30.0.1:80';
 
-/** A host with rules, each \`CHAIN: RULE\`. */
+/** A host with rules, each `CHAIN: RULE`. */
 function hostWith(...rules: readonly string[]): NftHost {
   return new NftHost(TABLE, rules.map((rule) => `add rule inet t ${rule.replace(': ', ' ')}`).join('\n'));
 }

@@ -3,6 +3,7 @@ import { nftablesClient } from '../../../src/adapters/nftables/client.ts';
 import { RulesBench, told, VIRTUAL_IP, VIRTUAL_IP6 } from '../../adapters/nftables/rules-bench.ts';
 import { binding } from '../../support/bindings.ts';
 import { KernelLab } from '../../support/kernel-lab.ts';
+import type { NftablesClient } from '../../../src/adapters/nftables/nftables-client.ts';
 import type { Trace } from '../../../sim/nftables/packet.ts';
 import type { Agent } from '../../support/kernel-lab.ts';
 
@@ -14,14 +15,16 @@ const ALL = [1, 2, 3].map((n) => `10.30.0.${n}:80`);
 /** Services by maglev: enough of them that picks which agree by chance are rare. */
 const MAGLEV = [1, 2, 3, 4, 5, 6].map((n) => `/maglev-${n};${90 + n};balance=maglev`);
 
-/** What both kernels are asked, \`times\` connections one after the other. */
-const ROWS: readonly {
+/** What both kernels are asked, `times` connections one after the other. */
+interface Row {
   readonly name: string;
   readonly port: number;
   readonly times?: number;
   readonly consumer?: 2 | 3;
   readonly kind?: 'udp' | 'IPv6';
-}[] = [
+}
+
+const ROWS: readonly Row[] = [
   { name: 'a turn of three endpoints', port: 80, times: 7 },
   { name: 'the same port of another consumer', port: 80, consumer: 3, times: 2 },
   { name: 'a port that is not bound', port: 79 },
@@ -39,6 +42,7 @@ describe('PacketTracer beside the kernel of this machine', function () {
   let lab: KernelLab | undefined;
   let consumers: ReadonlyMap<number, Agent>;
   let bench: RulesBench;
+  let client: Pick<NftablesClient, 'apply' | 'list'>;
 
   before(async function () {
     const opened = await KernelLab.open();
@@ -61,14 +65,13 @@ describe('PacketTracer beside the kernel of this machine', function () {
     const real = nftablesClient({ prefix: ['ip', 'netns', 'exec', lab.host] });
     bench = new RulesBench();
     const { nft } = bench;
-    bench.proxier = bench.make({
-      client: {
-        apply: async (script, options) => {
-          await Promise.all([real.apply(script, options), nft.apply(script, options)]);
-        },
-        list: async (words, options) => nft.list(words, options),
+    client = {
+      apply: async (script, options) => {
+        await Promise.all([real.apply(script, options), nft.apply(script, options)]);
       },
-    });
+      list: async (words, options) => nft.list(words, options),
+    };
+    bench.proxier = bench.make({ client, keepsRules: true });
     await bench.sync(
       [binding('172.30.0.2', '/a;80'), told('/a;80', ALL)],
       [binding('172.30.0.3', '/b;80', 'c2'), told('/b;80', ALL.slice(1))],
@@ -88,21 +91,37 @@ describe('PacketTracer beside the kernel of this machine', function () {
     await lab?.[Symbol.asyncDispose]();
   });
 
-  for (const { name, port, times = 1, consumer = 2, kind } of ROWS) {
-    it(`agrees: ${name}`, async () => {
-      const agent = consumers.get(consumer);
-      assert(agent !== undefined, 'made before');
-      const isSix = kind === 'IPv6';
-      const at = isSix ? VIRTUAL_IP6 : VIRTUAL_IP;
-      const ask = kind === 'udp' ? agent.askUdp.bind(agent) : agent.ask.bind(agent);
-      const expected = Array.from({ length: times }, () => {
-        const source = isSix ? `fd30::${consumer}` : `172.30.0.${consumer}`;
-        const to = isSix ? `[${at}]:${port}` : `${at}:${port}`;
-        return answerTo(bench.trace({ source, to, protocol: kind === 'udp' ? 'udp' : 'tcp' }));
-      });
-      assert.deepEqual(await ask(at, port, times), expected);
+  /** Asks both kernels. */
+  async function agree({ port, times = 1, consumer = 2, kind }: Omit<Row, 'name'>): Promise<void> {
+    const agent = consumers.get(consumer);
+    assert(agent !== undefined, 'made before');
+    const isSix = kind === 'IPv6';
+    const at = isSix ? VIRTUAL_IP6 : VIRTUAL_IP;
+    const ask = kind === 'udp' ? agent.askUdp.bind(agent) : agent.ask.bind(agent);
+    const expected = Array.from({ length: times }, () => {
+      const source = isSix ? `fd30::${consumer}` : `172.30.0.${consumer}`;
+      const to = isSix ? `[${at}]:${port}` : `${at}:${port}`;
+      return answerTo(bench.trace({ source, to, protocol: kind === 'udp' ? 'udp' : 'tcp' }));
+    });
+    assert.deepEqual(await ask(at, port, times), expected);
+  }
+
+  for (const row of ROWS) {
+    it(`agrees: ${row.name}`, async () => {
+      await agree(row);
     });
   }
+
+  it('agrees after changes, and over what an earlier run left', async () => {
+    const [a, b] = [binding('172.30.0.2', '/a;80'), binding('172.30.0.3', '/b;80', 'c2')];
+    await bench.sync([a, told('/a;80', ALL.slice(0, 2))], [b, told('/b;80', ALL.slice(1))]);
+    for (const port of [80, 81]) await agree({ port, times: 3 });
+    await bench.proxier[Symbol.asyncDispose]();
+    bench.proxier = bench.make({ client });
+    await bench.sync([a, told('/a;80')]);
+    await agree({ port: 80, times: 3 });
+    await agree({ port: 80, consumer: 3 });
+  });
 });
 
 /** What a consumer hears: who answers, and whom that one sees. */
