@@ -48,8 +48,10 @@ export class SimNftables implements NftablesClient {
     this.#fault = fault;
   }
 
+  /** Ends the fault, and a refusal that met nothing yet. */
   repair(): void {
     this.#fault = undefined;
+    this.#refusal = undefined;
   }
 
   /** Lets the kernel refuse the next script whatever it says. */
