@@ -230,12 +230,12 @@ describe('the life of embassy as a daemon', () => {
     return got.slice(0, 64) === streamPayloadSha256(STREAM_BYTES) ? '' : `received ${got}`;
   }
 
-  /** Waits until the host has a connection to the stream endpoint. */
+  /** Waits until the stream endpoint has a connection. */
   async function established(): Promise<void> {
-    const ss = ['ss', '-Htn', 'state', 'established', 'dport', '=', ':9100'];
+    const ss = ['ss', '-Htn', 'state', 'established', 'sport', '=', ':9100'];
     await until(
       'a connection to the endpoint',
-      async () => (await world.host.output(ss)) !== '' || undefined,
+      async () => (await world.endpoints.output(ss)) !== '' || undefined,
       {
         timeoutMs: LOG_TIMEOUT_MS,
       },

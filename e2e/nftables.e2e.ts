@@ -28,6 +28,9 @@ const READ_METRICS = [
   'cat <&3',
 ].join(' && ');
 
+/** Of the host, leading into a container. */
+const PUBLISHED_PORT = '18080';
+
 const BLUE = '/services/prod/blue';
 const GREEN = '/services/prod/green';
 
@@ -105,6 +108,31 @@ for (const proxier of ['nftables', 'auto']) {
         if (index >= 3) assert.equal(name, turns[index - 3], `request ${index} breaks the turn`);
       }
       assert.deepEqual(new Set(turns.slice(0, 3)), new Set(['a', 'b', 'c']));
+    });
+
+    it('[P32] leads past a published port to the container behind it, and follows', async () => {
+      const serving = async (name: string): Promise<Consumer> => {
+        const script = `mkdir /www && echo ${name} >/www/index.html && exec httpd -f -p 8080 -h /www`;
+        const publish = { '8080/tcp': PUBLISHED_PORT };
+        return world.host.runConsumer({ name, command: ['sh', '-c', script], publish });
+      };
+      const first = await serving('first');
+      const registered = { name: 'host', address: world.host.address, port: Number(PUBLISHED_PORT) };
+      await world.register(BLUE, registered);
+      const one = await bound('one', `${BLUE};80`);
+      const ledTo = async (backend: Consumer): Promise<void> => {
+        const place = `${await backend.address()} . 8080`;
+        const isLed = async (): Promise<true | undefined> => (await table()).includes(place) || undefined;
+        await until(`the kernel to lead to ${place}`, isLed, { timeoutMs: LOG_TIMEOUT_MS });
+      };
+      await ledTo(first);
+      assert.deepEqual(tally(await requests(one, 80, 20)), { first: 20 });
+      await first.remove();
+      // Keeps the first one's address from the next.
+      await world.host.runConsumer({ name: 'between' });
+      const second = await serving('second');
+      await ledTo(second);
+      assert.deepEqual(tally(await requests(one, 80, 20)), { second: 20 });
     });
 
     it('[P36] ejects an endpoint that does not answer what the kernel leads to it', async () => {

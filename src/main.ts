@@ -185,6 +185,7 @@ async function run(options: Options, written: AdjustableLog): Promise<number> {
   await proxier.open();
   const kernel = await createKernelProxier({ clock, log }, options, virtualIps, {
     interfaces: () => daemon.consumers.interfaces,
+    published: () => daemon.consumers.published,
     turn: succession.turn,
   });
   if (kernel !== undefined) metrics.observeKernel(resources.use(kernel));

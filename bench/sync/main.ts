@@ -7,6 +7,7 @@ import { RoutingTable } from '../../src/domain/routing-table.ts';
 import { MemoryLog } from '../../sim/log.ts';
 import { binding, poolOf } from '../../test/support/bindings.ts';
 import { address, endpoint } from '../../test/support/endpoints.ts';
+import { NOTHING_PUBLISHED } from '../../src/domain/published-port.ts';
 import type { BindingId } from '../../src/domain/binding.ts';
 import type { Route } from '../../src/domain/route.ts';
 
@@ -29,6 +30,7 @@ async function measure(services: number): Promise<string> {
       clock: new NodeClock(),
       log: new MemoryLog(),
       host: () => host,
+      published: () => NOTHING_PUBLISHED,
     },
     {
       virtualIps: [address('172.17.0.1')],

@@ -18,6 +18,8 @@ export interface ConsumerOptions {
   readonly command?: readonly string[];
   /** Other containers of the default bridge, as `NAME:ALIAS`. Default: none. */
   readonly links?: readonly string[];
+  /** Ports of the host that lead into it, by its own, e.g. `{'80/tcp': '8080'}`. Default: none. */
+  readonly publish?: Readonly<Record<string, string>>;
   /** Docker's restart policy. Default: never. */
   readonly restart?: 'no' | 'always';
 }
@@ -45,16 +47,19 @@ export class Consumer implements AsyncDisposable {
   /** Creates and starts a container. A container that fails to start is removed. */
   static async run(engine: Docker, image: string, options: ConsumerOptions): Promise<Consumer> {
     const { name, env = {}, labels = {}, network, ip, links = [], command = IDLE, restart = 'no' } = options;
+    const published = Object.entries(options.publish ?? {});
     const container = await engine.createContainer({
       name,
       Image: image,
       Cmd: [...command],
       Env: Object.entries(env).map(([key, value]) => `${key}=${value}`),
       Labels: { ...labels },
+      ExposedPorts: Object.fromEntries(published.map(([port]) => [port, {}])),
       // With an init of its own, "sleep" obeys SIGTERM and a stop takes no ten seconds.
       HostConfig: {
         Init: true,
         Links: [...links],
+        PortBindings: Object.fromEntries(published.map(([port, HostPort]) => [port, [{ HostPort }]])),
         RestartPolicy: { Name: restart },
         ...(network !== undefined && { NetworkMode: network }),
       },

@@ -10,6 +10,10 @@ export type ApiShape = '1.41' | '1.52';
  */
 export function containerDocument(container: SimContainer, shape: ApiShape): unknown {
   const { id, name, env, labels, networkMode, isRunning, isPaused, startedAt } = container;
+  const ports = Object.entries(container.ports).map(([port, HostPort]) => [
+    port,
+    [{ HostIp: '0.0.0.0', HostPort }],
+  ]);
   const networks = Object.fromEntries(
     [...container.attachments]
       .filter(([network]) => network !== 'docker_gwbridge')
@@ -51,7 +55,12 @@ export function containerDocument(container: SimContainer, shape: ApiShape): unk
     Name: `/${name}`,
     Config: { Hostname: id.slice(0, 12), Env: env.length === 0 ? null : env, Labels: labels },
     HostConfig: { NetworkMode: networkMode },
-    NetworkSettings: { SandboxKey: '/var/run/docker/netns/x', Ports: {}, ...legacy, Networks: networks },
+    NetworkSettings: {
+      SandboxKey: '/var/run/docker/netns/x',
+      Ports: Object.fromEntries(ports) as unknown,
+      ...legacy,
+      Networks: networks,
+    },
   };
 }
 

@@ -8,6 +8,8 @@ export interface ContainerSpec {
   readonly labels?: Readonly<Record<string, string>>;
   /** A network's name, `host`, `none` or `container:<id or name>`; `bridge` when absent. */
   readonly network?: string;
+  /** As its document tells them, e.g. `{'80/tcp': '8080'}`: at every address of IPv4. */
+  readonly ports?: Readonly<Record<string, string>>;
 }
 
 /** A container's place on a network. Empty texts while it does not run. */
@@ -23,6 +25,7 @@ export interface SimContainer {
   name: string;
   readonly env: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  readonly ports: Readonly<Record<string, string>>;
   readonly networkMode: string;
   isRunning: boolean;
   isPaused: boolean;

@@ -100,6 +100,7 @@ export class SimEngine {
       name: spec.name,
       env: spec.env ?? [],
       labels: spec.labels ?? {},
+      ports: spec.ports ?? {},
       networkMode: network === 'bridge' ? 'default' : network,
       isRunning: false,
       isPaused: false,

@@ -1,3 +1,4 @@
+import { NOTHING_PUBLISHED, PublishedPorts } from '../domain/published-port.ts';
 import type { Consumer } from '../domain/consumer.ts';
 import type { Problem } from '../domain/result.ts';
 import type { ProviderItem } from '../ports/provider.ts';
@@ -15,6 +16,7 @@ interface Told {
 export class ConsumerSet {
   readonly #told = new Map<string, Told>();
   #revision = 0;
+  #published = NOTHING_PUBLISHED;
 
   /** Counts up with each item that may have changed the consumers. */
   get revision(): number {
@@ -31,12 +33,20 @@ export class ConsumerSet {
     return [...new Set([...this.#told.values()].flatMap((told) => told.interfaces))].sort();
   }
 
+  /** What containers publish on this host, as it was told last; the same object while that is the same. */
+  get published(): PublishedPorts {
+    return this.#published;
+  }
+
   /**
    * Takes what a provider told.
    *
    * @returns The problems that came with it.
    */
   take(provider: string, item: ProviderItem): readonly Problem[] {
+    if (item.kind !== 'unreachable' && item.published !== undefined) {
+      this.#published = new PublishedPorts(item.published);
+    }
     switch (item.kind) {
       case 'snapshot': {
         const consumers = new Map(item.consumers.map((consumer) => [consumer.id, consumer]));

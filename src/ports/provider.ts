@@ -1,5 +1,6 @@
 import type { Change } from '../domain/change.ts';
 import type { Consumer, ConsumerId } from '../domain/consumer.ts';
+import type { PublishedPort } from '../domain/published-port.ts';
 import type { Problem } from '../domain/result.ts';
 
 /** What a provider tells. */
@@ -13,12 +14,16 @@ export type ProviderItem =
        * redirector captures there and nowhere else.
        */
       readonly interfaces: readonly string[];
+      /** Ports of this host that lead into containers; absent where nobody knows. */
+      readonly published?: readonly PublishedPort[];
       readonly problems: readonly Problem[];
     }
   | {
       readonly kind: 'changes';
       /** In order; at most one per consumer. */
       readonly changes: readonly Change<ConsumerId, Consumer>[];
+      /** All of them, where they changed. */
+      readonly published?: readonly PublishedPort[];
       readonly problems: readonly Problem[];
     }
   | {

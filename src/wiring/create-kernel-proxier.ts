@@ -7,14 +7,24 @@ import { TABLE } from '../adapters/nftables/table-layout.ts';
 import { hostNetworks } from '../adapters/node/interfaces.ts';
 import type { Options } from '../cli/resolve-options.ts';
 import type { IpAddress } from '../domain/address.ts';
+import type { PublishedPorts } from '../domain/published-port.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { RulesTurn } from '../ports/upgrade.ts';
 
+/** What the kernel's data plane depends on besides. */
+export interface KernelSurroundings {
+  /** Where consumers' traffic arrives, now. */
+  readonly interfaces: () => readonly string[];
+  /** What containers publish on this host, now. */
+  readonly published: () => PublishedPorts;
+  /** Whose the table is. */
+  readonly turn: RulesTurn;
+}
+
 /**
  * Makes the data plane in the kernel, where it was asked for and this host has what it needs.
  *
- * @param rest - `interfaces`: where consumers' traffic arrives, now; `turn`: whose the table is.
  * @returns Undefined where everything is carried in userspace; why is said.
  * @throws {NftablesError} `--proxier=nftables`, and this host cannot.
  */
@@ -22,7 +32,7 @@ export async function createKernelProxier(
   dependencies: { readonly clock: Clock; readonly log: Log },
   options: Pick<Options, 'capture' | 'endpointDrainMs' | 'keepRules' | 'kernelBytes' | 'proxier'>,
   virtualIps: readonly IpAddress[],
-  { interfaces, turn }: { readonly interfaces: () => readonly string[]; readonly turn: RulesTurn },
+  { interfaces, published, turn }: KernelSurroundings,
 ): Promise<NftablesProxier | undefined> {
   const { log } = dependencies;
   const client = nftablesClient();
@@ -42,7 +52,7 @@ export async function createKernelProxier(
   const { endpointDrainMs, keepRules, kernelBytes } = options;
   const keepsRules = (): boolean => keepRules || !turn.isOurs;
   return new NftablesProxier(
-    { ...dependencies, client, flows: conntrackFlowCutter(), host: hostNetworks() },
+    { ...dependencies, client, flows: conntrackFlowCutter(), host: hostNetworks(), published },
     { virtualIps, interfaces, endpointDrainMs, keepsRules, countsBytes: kernelBytes },
   );
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { ConsumerSet } from '../../src/app/consumer-set.ts';
 import { consumerId } from '../../src/domain/consumer.ts';
 import { consumer } from '../support/bindings.ts';
+import { address, port } from '../support/endpoints.ts';
 import type { Consumer } from '../../src/domain/consumer.ts';
 import type { ProviderItem } from '../../src/ports/provider.ts';
 
@@ -40,6 +41,26 @@ describe('ConsumerSet', () => {
     set.take('docker', { kind: 'unreachable', reason: 'no such file' });
     assert.deepEqual(names(set), ['a']);
     assert.equal(set.revision, revision, 'nothing changed, so nothing is to be computed anew');
+  });
+
+  it('keeps what is published until it is told otherwise, as the same object', () => {
+    const set = new ConsumerSet();
+    const published = [
+      {
+        at: 4,
+        port: port(80),
+        protocol: 'tcp',
+        addresses: [address('172.17.0.7')],
+        containerPort: port(8080),
+      },
+    ] as const;
+    set.take('docker', { kind: 'snapshot', consumers: [], interfaces: [], published, problems: [] });
+    const known = set.published;
+    assert.equal(known.behind({ address: address('192.0.2.1'), port: port(80) }, 'tcp').length, 1);
+    set.take('docker', { kind: 'changes', changes: [], problems: [] });
+    assert.equal(set.published, known);
+    set.take('docker', { kind: 'changes', changes: [], published: [], problems: [] });
+    assert.deepEqual(set.published.behind({ address: address('192.0.2.1'), port: port(80) }, 'tcp'), []);
   });
 
   it('counts its revision up with each item and hands problems on', () => {

@@ -87,6 +87,7 @@ describe('A secret', function () {
       labels: [['traefik.secret', SECRET]] as const,
       networkMode: 'bridge',
       attachments: [],
+      published: [],
     };
     const found = wantsOf(container, { prefix: 'BACKEND_', rules: { discoveries: [], udp: false } });
     assert.notDeepEqual(found.problems, []);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { parseIpAddress } from '../../domain/address.ts';
-import type { IpAddress } from '../../domain/address.ts';
+import { parseIpAddress, parsePort } from '../../domain/address.ts';
+import type { AddressFamily, IpAddress, Port, Protocol } from '../../domain/address.ts';
 import type { Problem, Result } from '../../domain/result.ts';
 
 /** How much of a container's id people read, as Docker itself prints it. */
@@ -20,6 +20,15 @@ export interface Attachment {
   readonly addresses: readonly IpAddress[];
 }
 
+/** A port of the host that leads to one of a container's. */
+export interface PortMapping {
+  /** A family alone is every address of the host. */
+  readonly at: IpAddress | AddressFamily;
+  readonly port: Port;
+  readonly protocol: Protocol;
+  readonly containerPort: Port;
+}
+
 /** What embassy reads of a container. */
 export interface ContainerDocument {
   readonly id: string;
@@ -37,6 +46,8 @@ export interface ContainerDocument {
   /** `default`, `bridge`, `host`, `none`, `container:<id or name>` or a network's name. */
   readonly networkMode: string;
   readonly attachments: readonly Attachment[];
+  /** What the host publishes of it. A mapping that cannot be read is left out: nothing depends on it. */
+  readonly published: readonly PortMapping[];
 }
 
 const attachmentSchema = z.object({
@@ -45,6 +56,8 @@ const attachmentSchema = z.object({
   IPAddress: z.string().default(''),
   GlobalIPv6Address: z.string().default(''),
 });
+
+const hostPortSchema = z.object({ HostIp: z.string(), HostPort: z.string() });
 
 const containerSchema = z.object({
   Id: z.string().min(1),
@@ -56,7 +69,11 @@ const containerSchema = z.object({
     Labels: z.record(z.string(), z.string()).nullish(),
   }),
   HostConfig: z.object({ NetworkMode: z.string().default('default') }),
-  NetworkSettings: z.object({ Networks: z.record(z.string(), attachmentSchema.nullable()).nullish() }),
+  NetworkSettings: z.object({
+    Networks: z.record(z.string(), attachmentSchema.nullable()).nullish(),
+    // Of a shape we don't know, it tells nothing.
+    Ports: z.record(z.string(), z.array(hostPortSchema).nullable()).nullish().catch(undefined),
+  }),
 });
 
 const listSchema = z.array(z.object({ Id: z.string().min(1) }));
@@ -105,8 +122,29 @@ export function parseContainerDocument(document: unknown, id: string): Result<Co
       labels: Object.entries(Config.Labels ?? {}),
       networkMode: HostConfig.NetworkMode,
       attachments,
+      published: Object.entries(NetworkSettings.Ports ?? {}).flatMap(([port, at]) =>
+        mappingsOf(port, at ?? []),
+      ),
     },
   };
+}
+
+/** @param port - As Docker names it, e.g. `80/tcp`. */
+function mappingsOf(port: string, at: readonly z.infer<typeof hostPortSchema>[]): readonly PortMapping[] {
+  const [number = '', protocol] = port.split('/');
+  const containerPort = parsePort(Number(number));
+  if (containerPort === undefined || (protocol !== 'tcp' && protocol !== 'udp')) return [];
+  return at.flatMap(({ HostIp, HostPort }): readonly PortMapping[] => {
+    const [address, hostPort] = [addressOf(HostIp), parsePort(Number(HostPort))];
+    if (address === undefined || hostPort === undefined) return [];
+    return [{ at: address, port: hostPort, protocol, containerPort }];
+  });
+}
+
+/** An address of the host as Docker writes it; older engines left it empty for all of IPv4. */
+function addressOf(text: string): IpAddress | AddressFamily | undefined {
+  if (text === '' || text === '0.0.0.0') return 4;
+  return text === '::' ? 6 : parseIpAddress(text);
 }
 
 /**

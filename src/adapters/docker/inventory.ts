@@ -8,6 +8,7 @@ import type { ContainerReading } from './engine-reader.ts';
 import type { DockerNetwork } from './network-document.ts';
 import type { Change } from '../../domain/change.ts';
 import type { Consumer, ConsumerId } from '../../domain/consumer.ts';
+import type { PublishedPort } from '../../domain/published-port.ts';
 import type { Problem } from '../../domain/result.ts';
 import type { ProviderItem } from '../../ports/provider.ts';
 
@@ -35,6 +36,7 @@ export class Inventory {
   #toldConsumers: ReadonlyMap<ConsumerId, Consumer> = new Map();
   #toldInterfaces: readonly string[] = [];
   #toldProblems: ReadonlySet<string> = new Set();
+  #toldPublished = '';
 
   /**
    * @param hostAddresses - As in {@link ConsumerSurroundings}.
@@ -142,7 +144,9 @@ export class Inventory {
     const problems = this.#remember(now);
     this.#toldInterfaces = interfaces;
     const consumers = [...now.consumers.values()];
-    return { item: { kind: 'snapshot', consumers, interfaces, problems }, changed };
+    const published = this.#published();
+    this.#toldPublished = JSON.stringify(published);
+    return { item: { kind: 'snapshot', consumers, interfaces, published, problems }, changed };
   }
 
   /**
@@ -155,8 +159,23 @@ export class Inventory {
     const now = this.#consumers();
     const changes = this.#changesTo(now);
     const problems = this.#remember(now);
+    const changed = changes.flatMap(idsOf);
+    const published = this.#published();
+    const text = JSON.stringify(published);
+    if (text !== this.#toldPublished) {
+      this.#toldPublished = text;
+      return { item: { kind: 'changes', changes, published, problems }, changed };
+    }
     if (changes.length === 0 && problems.length === 0) return undefined;
-    return { item: { kind: 'changes', changes, problems }, changed: changes.flatMap(idsOf) };
+    return { item: { kind: 'changes', changes, problems }, changed };
+  }
+
+  /** What containers publish; those that are on no network of their own publish nothing. */
+  #published(): readonly PublishedPort[] {
+    return [...this.#records.values()].flatMap(({ container: { attachments, published } }) => {
+      const addresses = attachments.flatMap((attachment) => attachment.addresses);
+      return addresses.length === 0 ? [] : published.map((mapping) => ({ ...mapping, addresses }));
+    });
   }
 
   #consumers(): Consumers {

@@ -72,14 +72,15 @@ export class FlowDrain {
     this.#drains.clear();
   }
 
-  #begin(id: BindingId, { binding, virtualIp }: KernelRoute, endpoint: Endpoint): void {
+  #begin(id: BindingId, { binding, located, virtualIp }: KernelRoute, endpoint: Endpoint): void {
+    const { address, port } = located.get(endpointKey(endpoint)) ?? endpoint;
     const key = `${id} ${endpointKey(endpoint)}`;
     if (this.#drains.has(key)) return;
     const flows: Flows = {
       protocol: binding.protocol,
       source: binding.address,
       destination: { address: virtualIp, port: binding.port },
-      endpoint: { address: endpoint.address, port: endpoint.port },
+      endpoint: { address, port },
     };
     const isAtOnce = binding.protocol === 'udp' || this.#drains.size >= DRAINS_MAX;
     const cancel = this.#clock.schedule(isAtOnce ? 0 : this.#drainMs, () => {

@@ -1,3 +1,4 @@
+import { formatSocketAddress } from '../../domain/address.ts';
 import { endpointKey } from '../../domain/endpoint.ts';
 import { readPending } from './read-sets.ts';
 import type { Endpoint } from '../../domain/endpoint.ts';
@@ -104,11 +105,11 @@ export class HandshakeWatch {
   > {
     const pools = new Map<string, { readonly endpoint: Endpoint; readonly feedback: DialFeedback }[]>();
     const done = new Set<DialFeedback>();
-    for (const { pool, binding } of this.#routes()) {
+    for (const { pool, binding, located } of this.#routes()) {
       if (binding.protocol !== 'tcp' || done.has(pool.feedback)) continue;
       done.add(pool.feedback);
       for (const endpoint of pool.endpoints) {
-        const key = endpointKey(endpoint);
+        const key = formatSocketAddress(located.get(endpointKey(endpoint)) ?? endpoint);
         const those = pools.get(key) ?? [];
         those.push({ endpoint, feedback: pool.feedback });
         pools.set(key, those);

@@ -1,11 +1,12 @@
 import { familyOf } from '../../domain/address.ts';
 import { endpointKey } from '../../domain/endpoint.ts';
 import { chainName } from './chain-name.ts';
-import type { AddressFamily, IpAddress } from '../../domain/address.ts';
+import type { AddressFamily, IpAddress, Protocol, SocketAddress } from '../../domain/address.ts';
 import type { Balance } from '../../domain/balance.ts';
 import type { Binding } from '../../domain/binding.ts';
 import type { Endpoint } from '../../domain/endpoint.ts';
 import type { PoolSnapshot, Route } from '../../domain/route.ts';
+import type { PublishedPorts } from '../../domain/published-port.ts';
 import type { HostNetwork } from '../../ports/host-network.ts';
 
 /** A binding that the kernel carries, whichever endpoints it leads to. */
@@ -21,8 +22,10 @@ export interface Carried {
 /** A route that the kernel carries. */
 export interface KernelRoute extends Carried {
   readonly pool: PoolSnapshot & { readonly state: 'known' };
-  /** One turn; not empty. */
+  /** One turn; not empty. An endpoint on a published port of this host stands there with its own place. */
   readonly slots: readonly Endpoint[];
+  /** The place of each endpoint that has another one than its address and port, by `endpointKey`. */
+  readonly located: ReadonlyMap<string, SocketAddress>;
 }
 
 /** Policies that a packet can be picked by; the others must know what is open, or how long a dial took. */
@@ -37,6 +40,8 @@ export const NOTHING_KNOWN = 'nothing is known of its service yet';
 /** What decides besides the route itself. */
 export interface KernelRules {
   readonly host: HostNetwork;
+  /** What containers publish on this host. */
+  readonly published: PublishedPorts;
   /** At most one of each family. */
   readonly virtualIps: readonly IpAddress[];
 }
@@ -46,11 +51,9 @@ export interface KernelRules {
  *
  * Pure but for what it asks of the host.
  */
-export function kernelRoute(
-  { binding, pool }: Route,
-  { host, virtualIps }: KernelRules,
-): KernelRoute | string {
-  const { address } = binding;
+export function kernelRoute({ binding, pool }: Route, rules: KernelRules): KernelRoute | string {
+  const { host, virtualIps } = rules;
+  const { address, protocol } = binding;
   if (binding.descriptor.proxier === 'userspace') return 'its descriptor asks for userspace';
   if (binding.descriptor.proxyProtocol !== undefined) return 'its endpoints want the PROXY protocol';
   if (address === '*') return 'it serves whoever arrives';
@@ -63,11 +66,29 @@ export function kernelRoute(
   if (slots.length === 0) return 'its service has no endpoint that may be picked';
   if (slots.length > SLOTS_MAX) return `its turn has more than ${SLOTS_MAX} slots`;
   const bridge = host.interfaceTowards(address);
+  const located = new Map<string, SocketAddress>();
   for (const endpoint of new Set(slots)) {
-    const reason = whyNotReached(endpoint, { host, consumer: address, bridge });
-    if (reason !== undefined) return `endpoint ${endpointKey(endpoint)} ${reason}`;
+    const place = placeOf(endpoint, protocol, rules, { host, consumer: address, bridge });
+    if (typeof place === 'string') return `endpoint ${endpointKey(endpoint)} ${place}`;
+    if (place !== endpoint) located.set(endpointKey(endpoint), place);
   }
-  return { ...carried, pool, slots };
+  if (located.size === 0) return { ...carried, pool, slots, located };
+  const placed = slots.map((endpoint) => ({ ...endpoint, ...located.get(endpointKey(endpoint)) }));
+  return { ...carried, pool, slots: placed, located };
+}
+
+/** Where packets for an endpoint are sent to, or in words why they would not arrive. */
+function placeOf(
+  endpoint: Endpoint,
+  protocol: Protocol,
+  { host, published }: KernelRules,
+  from: Origin,
+): SocketAddress | string {
+  const reason = whyNotReached(endpoint, from);
+  if (reason === undefined || !host.isLocal(endpoint.address)) return reason ?? endpoint;
+  // Docker's own rule is not asked a second time, so its container is sought here.
+  const places = published.behind(endpoint, protocol);
+  return places.find((place) => whyNotReached(place, from) === undefined) ?? reason;
 }
 
 /**
@@ -90,19 +111,23 @@ export function carriedBinding(
   return { binding: { ...binding, address }, pool, virtualIp, family, chain };
 }
 
+/** Where packets come from. */
+interface Origin {
+  readonly host: HostNetwork;
+  readonly consumer: IpAddress;
+  /** The interface behind which the consumer is. */
+  readonly bridge: string | undefined;
+}
+
 /** Why a packet that only has its destination changed would not arrive, or its answer not come back. */
 function whyNotReached(
-  { address }: Endpoint,
-  {
-    host,
-    consumer,
-    bridge,
-  }: { readonly host: HostNetwork; readonly consumer: IpAddress; readonly bridge: string | undefined },
+  { address }: Pick<SocketAddress, 'address'>,
+  { host, consumer, bridge }: Origin,
 ): string | undefined {
   if (familyOf(address) !== familyOf(consumer)) return 'is of the other address family';
   // A bridge sends nothing back through the port it came from.
   if (address === consumer) return 'is the consumer itself';
-  // A port that Docker publishes: its own rule is not asked a second time, and docker-proxy may not listen.
+  // Unless it is a published port, only a socket of this host can answer there.
   if (host.isLocal(address)) return 'is at an address of this host';
   const towards = host.interfaceTowards(address);
   // Docker drops what goes from one of its bridges to another.

@@ -1,3 +1,4 @@
+import { formatSocketAddress } from '../../domain/address.ts';
 import { sameBinding } from '../../domain/binding.ts';
 import { FlowDrain } from './flow-drain.ts';
 import { HandshakeWatch } from './handshake-watch.ts';
@@ -9,6 +10,7 @@ import type { IpAddress, Protocol } from '../../domain/address.ts';
 import type { BindingId } from '../../domain/binding.ts';
 import type { Endpoint } from '../../domain/endpoint.ts';
 import type { Route } from '../../domain/route.ts';
+import type { PublishedPorts } from '../../domain/published-port.ts';
 import type { RoutingTable } from '../../domain/routing-table.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { FlowCutter } from '../../ports/flow-cutter.ts';
@@ -19,6 +21,7 @@ import type { Proxier } from '../../ports/proxier.ts';
 import type { Carried, KernelRoute } from './kernel-routes.ts';
 import type { KernelTable } from './kernel-table.ts';
 import type { NftablesClient } from './nftables-client.ts';
+import type { FlowOwner } from './traffic-counts.ts';
 
 /** What the proxier works with. */
 export interface NftablesProxierDependencies {
@@ -27,6 +30,8 @@ export interface NftablesProxierDependencies {
   readonly flows: FlowCutter;
   /** Asked once for each sync; the same object while nothing changed. */
   readonly host: () => HostNetwork;
+  /** As `host`: what containers publish on it. */
+  readonly published: () => PublishedPorts;
   readonly log: Log;
 }
 
@@ -65,6 +70,7 @@ export class NftablesProxier implements Proxier, KernelTraffic {
   /** What was decided on each route, for as long as it and the host's network stay the same. */
   #chosen = new WeakMap<Route, KernelRoute | string>();
   #host: HostNetwork | undefined;
+  #published: PublishedPorts | undefined;
   readonly #rules: Readonly<Record<Protocol, WeakMap<readonly Endpoint[], string>>> = {
     tcp: new WeakMap(),
     udp: new WeakMap(),
@@ -92,7 +98,7 @@ export class NftablesProxier implements Proxier, KernelTraffic {
   }
 
   async totals(): Promise<KernelTotals> {
-    return this.#counts.totals((id) => (this.#routes.get(id) ?? this.#kept.get(id))?.pool.key.service);
+    return this.#counts.totals((id, place) => this.#owner(id, place));
   }
 
   get latest(): KernelTotals {
@@ -110,6 +116,15 @@ export class NftablesProxier implements Proxier, KernelTraffic {
     await this.#cutFlows([...routesBefore, ...keptBefore], table);
     this.#drain.sync(routesBefore, table);
     if (routes.size > 0) this.#handshakes.run();
+  }
+
+  /** Whose the traffic of a binding to a place is, and what the endpoint there is called. */
+  #owner(id: BindingId, place: string): FlowOwner | undefined {
+    const route = this.#routes.get(id);
+    const carried = route ?? this.#kept.get(id);
+    if (carried === undefined) return undefined;
+    const located = [...(route?.located ?? [])].find(([, at]) => formatSocketAddress(at) === place);
+    return { service: carried.pool.key.service, endpoint: located?.[0] ?? place };
   }
 
   async drain(): Promise<number> {
@@ -132,12 +147,13 @@ export class NftablesProxier implements Proxier, KernelTraffic {
   #choose(table: RoutingTable): ReadonlyMap<BindingId, KernelRoute> {
     const { log } = this.#dependencies;
     const host = this.#dependencies.host();
-    if (host !== this.#host) this.#chosen = new WeakMap();
-    this.#host = host;
+    const published = this.#dependencies.published();
+    if (host !== this.#host || published !== this.#published) this.#chosen = new WeakMap();
+    [this.#host, this.#published] = [host, published];
     const routes = new Map<BindingId, KernelRoute>();
     for (const [id, route] of table.routes) {
       const known = this.#chosen.get(route);
-      const chosen = known ?? kernelRoute(route, { host, virtualIps: this.#options.virtualIps });
+      const chosen = known ?? kernelRoute(route, { host, published, virtualIps: this.#options.virtualIps });
       if (known === undefined) this.#chosen.set(route, chosen);
       if (typeof chosen !== 'string') routes.set(id, chosen);
       else if (this.#routes.has(id)) log.debug(`binding ${id} is carried in userspace: ${chosen}`);

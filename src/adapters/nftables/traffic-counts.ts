@@ -19,6 +19,15 @@ export interface TrafficCountsDependencies {
   readonly log: Log;
 }
 
+/** Whose a flow is: the service, and the endpoint by the name that discovery has for it. */
+export interface FlowOwner {
+  readonly service: ServiceName;
+  readonly endpoint: string;
+}
+
+/** Tells the owner of a binding's flow to a place; undefined where the kernel carries it no more. */
+export type FindOwner = (id: BindingId, place: string) => FlowOwner | undefined;
+
 /** A reading: the flows of each set that is in use. */
 type Found = ReadonlyMap<FlowSet, readonly FoundFlow[]>;
 
@@ -64,13 +73,11 @@ export class TrafficCounts {
 
   /**
    * Tells the sums, at most some seconds old; the last ones known where the kernel cannot be asked.
-   *
-   * @param serviceOf - The service of a binding; undefined for one that is not the kernel's any more.
    */
-  async totals(serviceOf: (id: BindingId) => ServiceName | undefined): Promise<KernelTotals> {
+  async totals(ownerOf: FindOwner): Promise<KernelTotals> {
     const isFresh = this.#dependencies.clock.monotonicMs() - this.#readAtMs < FRESH_MS;
     if (!isFresh && this.#isBegun && !this.#stop.signal.aborted) {
-      this.#reading ??= this.#read(serviceOf).finally(() => {
+      this.#reading ??= this.#read(ownerOf).finally(() => {
         this.#reading = undefined;
       });
     }
@@ -90,13 +97,13 @@ export class TrafficCounts {
     this.#stop.abort(new Error('the proxier is closed'));
   }
 
-  async #read(serviceOf: (id: BindingId) => ServiceName | undefined): Promise<void> {
+  async #read(ownerOf: FindOwner): Promise<void> {
     this.#readAtMs = this.#dependencies.clock.monotonicMs();
     const found = await this.#find();
     if (found === undefined) return;
     const seen = new Map<string, number>();
     for (const { id, set, flow, count } of countsOf(found)) {
-      const service = serviceOf(flow.binding);
+      const service = ownerOf(flow.binding, flow.endpoint)?.service;
       if (service === undefined) continue;
       const before = this.#seen.get(id) ?? 0;
       // A flow that was forgotten or written anew counts from nothing.
@@ -105,7 +112,7 @@ export class TrafficCounts {
       seen.set(id, count);
     }
     this.#seen = seen;
-    this.#endpoints = byEndpoint(found.get('opened') ?? [], serviceOf);
+    this.#endpoints = byEndpoint(found.get('opened') ?? [], ownerOf);
   }
 
   /** Undefined where there is no table, or it cannot be read: what was seen stays, for the next time. */
@@ -145,12 +152,13 @@ function countsOf(found: Found): readonly {
 
 function byEndpoint(
   flows: readonly FoundFlow[],
-  serviceOf: (id: BindingId) => ServiceName | undefined,
+  ownerOf: FindOwner,
 ): ReadonlyMap<ServiceName, ReadonlyMap<string, number>> {
   const counts = new Map<ServiceName, Map<string, number>>();
-  for (const { binding, endpoint, packets } of flows) {
-    const service = serviceOf(binding);
-    if (service === undefined) continue;
+  for (const { binding, endpoint: place, packets } of flows) {
+    const owner = ownerOf(binding, place);
+    if (owner === undefined) continue;
+    const { service, endpoint } = owner;
     const endpoints = counts.get(service) ?? new Map<string, number>();
     endpoints.set(endpoint, (endpoints.get(endpoint) ?? 0) + packets);
     counts.set(service, endpoints);

@@ -45,8 +45,35 @@ describe('parseContainerDocument', () => {
           { network: 'bridge', networkId: 'n1', endpointId: 'e1', addresses: ['172.17.0.2', 'fd00::2'] },
           { network: 'other', networkId: 'n2', endpointId: 'e2', addresses: ['10.0.0.9'] },
         ],
+        published: [],
       },
     });
+  });
+
+  it('reads what the host publishes of it, and leaves out what it cannot read', () => {
+    const Ports = {
+      '80/tcp': [
+        { HostIp: '0.0.0.0', HostPort: '8080' },
+        { HostIp: '::', HostPort: '8080' },
+        { HostIp: '192.0.2.1', HostPort: '80' },
+      ],
+      '53/udp': [{ HostIp: '', HostPort: '5353' }],
+      '90/sctp': [{ HostIp: '0.0.0.0', HostPort: '90' }],
+      '91/tcp': [{ HostIp: '0.0.0.0', HostPort: '' }],
+      '92/tcp': null,
+    };
+    const settings = { ...DOCUMENT.NetworkSettings, Ports };
+    const parsed = parseContainerDocument({ ...DOCUMENT, NetworkSettings: settings }, ID);
+    assert.ok(parsed.ok);
+    assert.deepEqual(parsed.value.published, [
+      { at: 4, port: 8080, protocol: 'tcp', containerPort: 80 },
+      { at: 6, port: 8080, protocol: 'tcp', containerPort: 80 },
+      { at: '192.0.2.1', port: 80, protocol: 'tcp', containerPort: 80 },
+      { at: 4, port: 5353, protocol: 'udp', containerPort: 53 },
+    ]);
+    const strange = { ...DOCUMENT.NetworkSettings, Ports: [1] };
+    const other = parseContainerDocument({ ...DOCUMENT, NetworkSettings: strange }, ID);
+    assert.deepEqual(other.ok && other.value.published, [], 'nothing depends on it');
   });
 
   for (const { name, settings } of [

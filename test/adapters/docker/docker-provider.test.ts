@@ -27,6 +27,25 @@ describe('createDockerProvider', () => {
     });
   }
 
+  it('tells what containers publish, also those that want nothing, until they are gone', async () => {
+    const world = new DockerWorld();
+    const watch = await world.watch();
+    const backend = world.engine.run({ name: 'backend', ports: { '80/tcp': '8080' } });
+    await world.clock.advance(0);
+    const told = (): unknown => {
+      const item = watch.items.findLast(
+        (each) => each.kind !== 'unreachable' && each.published !== undefined,
+      );
+      return item?.kind === 'unreachable' ? undefined : item?.published;
+    };
+    const addresses = ['172.17.0.2'];
+    assert.deepEqual(told(), [{ at: 4, port: 8080, protocol: 'tcp', containerPort: 80, addresses }]);
+    world.engine.remove(backend);
+    await world.clock.advance(0);
+    assert.deepEqual(told(), []);
+    await watch.stop();
+  });
+
   it('[P01] notices a stream that is dead without having ended, and reads a new one', async () => {
     const world = new DockerWorld();
     const watch = await world.watch();

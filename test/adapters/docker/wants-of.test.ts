@@ -77,5 +77,6 @@ function container(env: readonly string[], labels: Readonly<Record<string, strin
     labels: Object.entries(labels),
     networkMode: 'default',
     attachments: [],
+    published: [],
   };
 }

@@ -11,6 +11,7 @@ import { binding, poolKey } from '../../support/bindings.ts';
 import { address, endpoint } from '../../support/endpoints.ts';
 import { FEEDBACK, knownPool } from '../../support/pools.ts';
 import { settle } from '../../support/settle.ts';
+import { NOTHING_PUBLISHED } from '../../../src/domain/published-port.ts';
 import type { KernelRoute } from '../../../src/adapters/nftables/kernel-routes.ts';
 import type { Endpoint } from '../../../src/domain/endpoint.ts';
 import type { DialFeedback } from '../../../src/domain/route.ts';
@@ -65,7 +66,10 @@ function routeOf(
   const policy = { clock: new SimClock(settle), random: new SeededRandom(1) };
   const pool = knownPool(key, endpoints, createBalancer('round-robin', policy).update(endpoints), feedback);
   const bound = { ...binding('172.17.0.2', `${service};80`), protocol };
-  const route = kernelRoute({ binding: bound, pool }, { host: HOST, virtualIps: [address('172.17.0.1')] });
+  const route = kernelRoute(
+    { binding: bound, pool },
+    { host: HOST, published: NOTHING_PUBLISHED, virtualIps: [address('172.17.0.1')] },
+  );
   assert(typeof route !== 'string');
   return route;
 }

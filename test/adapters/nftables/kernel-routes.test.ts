@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { kernelRoute } from '../../../src/adapters/nftables/kernel-routes.ts';
+import { endpointId } from '../../../src/domain/endpoint.ts';
+import { NOTHING_PUBLISHED, PublishedPorts } from '../../../src/domain/published-port.ts';
 import { binding, poolOf } from '../../support/bindings.ts';
-import { address, endpoint } from '../../support/endpoints.ts';
+import { address, endpoint, port } from '../../support/endpoints.ts';
 import type { Endpoint } from '../../../src/domain/endpoint.ts';
 import type { HostNetwork } from '../../../src/ports/host-network.ts';
 
@@ -12,6 +14,8 @@ const HOST: HostNetwork = {
     return at.startsWith('172.18.') ? 'br-8a1f' : at.startsWith('192.0.2.') ? 'eth0' : undefined;
   },
 };
+
+const RULES = { host: HOST, virtualIps: [address('172.17.0.1')] };
 
 const at = (text: string): Endpoint => endpoint(1, { address: address(text) });
 
@@ -92,9 +96,52 @@ describe('kernelRoute', () => {
   for (const { name, source = '172.17.0.2', descriptor = '/a;80', endpoints, why } of rows) {
     it(name, () => {
       const route = { binding: binding(source, descriptor), pool: poolOf(descriptor, endpoints) };
-      const chosen = kernelRoute(route, { host: HOST, virtualIps: [address('172.17.0.1')] });
+      const chosen = kernelRoute(route, { ...RULES, published: NOTHING_PUBLISHED });
       if (why === undefined) assert.equal(typeof chosen, 'object', JSON.stringify(chosen));
       else assert(typeof chosen === 'string' && why.test(chosen), JSON.stringify(chosen));
     });
   }
+
+  describe('with an endpoint on a port that a container publishes', () => {
+    const published = (...addresses: readonly string[]): PublishedPorts =>
+      new PublishedPorts([
+        {
+          at: 4,
+          port: port(80),
+          protocol: 'tcp',
+          addresses: addresses.map(address),
+          containerPort: port(8080),
+        },
+      ]);
+    const chosen = (ports: PublishedPorts, source = '172.17.0.2'): ReturnType<typeof kernelRoute> =>
+      kernelRoute(
+        {
+          binding: binding(source, '/a;80'),
+          pool: poolOf('/a;80', [at('10.0.0.1'), { ...at('192.0.2.1'), id: endpointId('e2') }]),
+        },
+        { ...RULES, published: ports },
+      );
+
+    it("sends packets to the container's own place, and keeps the endpoint's name", () => {
+      const route = chosen(published('172.17.0.7'));
+      assert(typeof route !== 'string', JSON.stringify(route));
+      assert.deepEqual(
+        route.slots.map(({ address: to, port: on }) => `${to}:${on}`),
+        ['10.0.0.1:80', '172.17.0.7:8080'],
+      );
+      const place = { address: '172.17.0.7', port: 8080 };
+      assert.deepEqual([...route.located], [['192.0.2.1:80', place]]);
+    });
+
+    it('takes, of a container on several networks, the place that it can reach', () => {
+      const route = chosen(published('172.18.0.7', '172.17.0.7'));
+      assert(typeof route !== 'string', JSON.stringify(route));
+      assert.deepEqual(route.located.get('192.0.2.1:80')?.address, '172.17.0.7');
+    });
+
+    it('leaves one whose container cannot be reached, or is the consumer itself', () => {
+      assert.match(JSON.stringify(chosen(published('172.18.0.7'))), /at an address of this host/);
+      assert.match(JSON.stringify(chosen(published('172.17.0.2'))), /at an address of this host/);
+    });
+  });
 });

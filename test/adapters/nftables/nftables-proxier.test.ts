@@ -13,6 +13,7 @@ import { address, port } from '../../support/endpoints.ts';
 import { binding, serviceName } from '../../support/bindings.ts';
 import { settle } from '../../support/settle.ts';
 import { poolBench } from '../../app/pool-bench.ts';
+import { NOTHING_PUBLISHED } from '../../../src/domain/published-port.ts';
 import type { Binding } from '../../../src/domain/binding.ts';
 import type { Endpoint } from '../../../src/domain/endpoint.ts';
 import type { PoolSnapshot } from '../../../src/domain/route.ts';
@@ -97,6 +98,7 @@ describe('NftablesProxier on the kernel', function () {
         clock,
         log,
         host: () => HOST,
+        published: () => NOTHING_PUBLISHED,
       },
       {
         virtualIps: [address(VIRTUAL_IP), address(VIRTUAL_IP6)],

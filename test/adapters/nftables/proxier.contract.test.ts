@@ -12,6 +12,7 @@ import { address, port } from '../../support/endpoints.ts';
 import { openNetworkNamespaces } from '../../support/network-namespaces.ts';
 import { addressIn, nodeProxierWorld } from '../../support/node-proxier-world.ts';
 import { settle } from '../../support/settle.ts';
+import { NOTHING_PUBLISHED } from '../../../src/domain/published-port.ts';
 import type { Socket } from 'node:net';
 import type { Proxier } from '../../../src/ports/proxier.ts';
 import type { NetworkNamespaces } from '../../support/network-namespaces.ts';
@@ -75,6 +76,7 @@ function overlaid(namespaces: NetworkNamespaces, userspace: Proxier): OverlaidPl
       clock,
       log: new MemoryLog(),
       host: () => HOST,
+      published: () => NOTHING_PUBLISHED,
     },
     {
       virtualIps: [VIRTUAL_IP],

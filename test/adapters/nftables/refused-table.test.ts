@@ -3,6 +3,7 @@ import { MemoryLog } from '../../../sim/log.ts';
 import { SimClock } from '../../../sim/clock.ts';
 import { NftablesError } from '../../../src/adapters/nftables/nftables-client.ts';
 import { NftablesProxier } from '../../../src/adapters/nftables/nftables-proxier.ts';
+import { NOTHING_PUBLISHED } from '../../../src/domain/published-port.ts';
 import { binding, tableOf } from '../../support/bindings.ts';
 import { address, endpoint } from '../../support/endpoints.ts';
 import { settle } from '../../support/settle.ts';
@@ -29,7 +30,7 @@ function bench(refuses: (script: string) => boolean): {
   const host = { isLocal: () => false, interfaceTowards: () => undefined };
   const flows = { cut: async () => Promise.resolve() };
   const proxier = new NftablesProxier(
-    { client, clock, flows, host: () => host, log },
+    { client, clock, flows, host: () => host, published: () => NOTHING_PUBLISHED, log },
     {
       virtualIps: [address('172.17.0.1')],
       interfaces: () => ['docker0'],

@@ -7,6 +7,7 @@ import { RoutingTable } from '../../../src/domain/routing-table.ts';
 import { poolBench } from '../../app/pool-bench.ts';
 import { address } from '../../support/endpoints.ts';
 import { NftHost } from '../../support/nft-host.ts';
+import { NOTHING_PUBLISHED } from '../../../src/domain/published-port.ts';
 import type { NftablesClient } from '../../../src/adapters/nftables/nftables-client.ts';
 import type { Binding } from '../../../src/domain/binding.ts';
 import type { Endpoint } from '../../../src/domain/endpoint.ts';
@@ -51,7 +52,14 @@ export class RulesBench extends NftHost {
   make({ keepsRules = false, countsBytes = false, client = this.nft }: BenchOptions): NftablesProxier {
     const flows = this.tracer.connections;
     return new NftablesProxier(
-      { client, clock: this.clock, flows, log: this.log, host: () => HOST },
+      {
+        client,
+        clock: this.clock,
+        flows,
+        log: this.log,
+        host: () => HOST,
+        published: () => NOTHING_PUBLISHED,
+      },
       {
         virtualIps: [address(VIRTUAL_IP), address(VIRTUAL_IP6)],
         interfaces: () => ['docker0'],

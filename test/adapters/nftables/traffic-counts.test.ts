@@ -5,8 +5,7 @@ import { NftablesError } from '../../../src/adapters/nftables/nftables-client.ts
 import { TrafficCounts } from '../../../src/adapters/nftables/traffic-counts.ts';
 import { serviceName } from '../../support/bindings.ts';
 import { settle } from '../../support/settle.ts';
-import type { BindingId } from '../../../src/domain/binding.ts';
-import type { ServiceName } from '../../../src/domain/service-name.ts';
+import type { FindOwner } from '../../../src/adapters/nftables/traffic-counts.ts';
 
 /** How many connections each consumer's port 80 had to each endpoint, as `CONSUMER ENDPOINT`. */
 type Flows = Readonly<Record<string, number>>;
@@ -43,12 +42,12 @@ function bench(options = { countsBytes: false }): {
     return Promise.resolve({ nftables: [{ metainfo: {} }, { set: { elem } }] });
   };
   const counts = new TrafficCounts({ client: { list }, clock, log: new MemoryLog() }, options);
-  const serviceOf = (id: BindingId): ServiceName | undefined => {
+  const ownerOf: FindOwner = (id, endpoint) => {
     const name = services.get(id);
-    return name === undefined ? undefined : serviceName(name);
+    return name === undefined ? undefined : { service: serviceName(name), endpoint };
   };
   const told = async (): Promise<Record<string, number>> =>
-    Object.fromEntries((await counts.totals(serviceOf)).connections);
+    Object.fromEntries((await counts.totals(ownerOf)).connections);
   return { counts, clock, kernel, services, told };
 }
 
