@@ -156,7 +156,8 @@ export class ConnectionLife {
     if (typeof pool === 'string') return pool;
     this.#stage = 'dialling';
     const source = this.downstream.peer.address;
-    const dependencies = { ...this.#dependencies, dialer: this.#dialer() };
+    const dialer = this.#announcingDialer();
+    const dependencies = dialer === undefined ? this.#dependencies : { ...this.#dependencies, dialer };
     const outcome = await dialEndpoint(dependencies, () => this.#newest(pool), { source, signal });
     this.#attempts = outcome.attempts;
     if (outcome.kind === 'refused') return outcome.reason;
@@ -165,13 +166,12 @@ export class ConnectionLife {
     return undefined;
   }
 
-  /** Tells endpoints who the consumer is, where the descriptor says so. */
-  #dialer(): Dialer {
-    const { dialer } = this.#dependencies;
+  /** Tells endpoints who the consumer is; undefined unless the descriptor says so. */
+  #announcingDialer(): Dialer | undefined {
     const version = this.#route?.binding.descriptor.proxyProtocol;
-    if (version === undefined || this.destination === undefined) return dialer;
+    if (version === undefined || this.destination === undefined) return undefined;
     const sides = { source: this.downstream.peer, destination: this.destination };
-    return announcingDialer(dialer, proxyHeader(version, sides));
+    return announcingDialer(this.#dependencies.dialer, proxyHeader(version, sides));
   }
 
   async #relay({ connection, pick }: Dialled, pool: KnownPool, signal: AbortSignal): Promise<void> {

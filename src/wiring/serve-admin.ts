@@ -31,11 +31,11 @@ export async function serveAdmin(
     const { address, port, given } = choice.listen;
     places.push({ at: { kind: 'tcp', address, port }, given });
   }
+  const page = readPage();
   await using opened = new AsyncDisposableStack();
   for (const { at, given } of places) {
     try {
       const { readsNeedToken } = options;
-      const page = readPage();
       opened.use(await openAdminServer({ ...dependencies, page }, { at, token, readsNeedToken }));
     } catch (error) {
       if (given || !(error instanceof AdminListenError)) throw error;

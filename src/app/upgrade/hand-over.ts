@@ -1,3 +1,4 @@
+import { withTimeLimit } from '../../ports/time-limit.ts';
 import { SuccessorError } from '../../ports/upgrade.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
@@ -59,20 +60,13 @@ export class HandOver {
   }
 
   async #ready(successor: Successor, signal: AbortSignal): Promise<readonly string[]> {
-    const over = Promise.withResolvers<never>();
-    const end = (): void => {
-      over.reject(new SuccessorError('this one was told to stop'));
-    };
-    const cancel = this.#dependencies.clock.schedule(READY_LIMIT_MS, () => {
-      over.reject(new SuccessorError(`the new one could not serve within ${READY_LIMIT_MS / 1_000} s`));
-    });
-    signal.addEventListener('abort', end, { once: true });
-    if (signal.aborted) end();
+    const limit = `${READY_LIMIT_MS / 1_000} s`;
+    const timeout = (): Error => new SuccessorError(`the new one could not serve within ${limit}`);
+    const options = { limitMs: READY_LIMIT_MS, timeout, signal };
     try {
-      return await Promise.race([successor.ready, over.promise]);
-    } finally {
-      cancel();
-      signal.removeEventListener('abort', end);
+      return await withTimeLimit(this.#dependencies.clock, options, async () => successor.ready);
+    } catch (error) {
+      throw signal.aborted ? new SuccessorError('this one was told to stop', { cause: error }) : error;
     }
   }
 }
