@@ -88,6 +88,8 @@ export class NftablesProxier implements Proxier, KernelTraffic {
   /** Whether the kernel carries a binding now. */
   carries(id: BindingId): boolean {
     const kept = this.#kept.get(id);
+    // After a write that failed nothing is held, and userspace carries all until the next one.
+    if (this.#keeper.held === undefined) return false;
     return this.#routes.has(id) || (kept !== undefined && this.#isHeld(kept));
   }
 

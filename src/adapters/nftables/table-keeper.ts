@@ -40,7 +40,11 @@ export class TableKeeper {
   #found: KernelTable | undefined;
   /** What we wrote; undefined before the first write and after a failed one. */
   #written: KernelTable | undefined;
+  /** What could not be written, to be tried again at the next look. */
+  #owed: KernelTable | undefined;
   #isOpen = false;
+  /** Whether the last look failed, which is said once. */
+  #hasFailed = false;
   #looks = 0;
   /** Writes are one after the other. */
   #turn: Promise<void> = Promise.resolve();
@@ -116,9 +120,9 @@ export class TableKeeper {
     if (script === '') return;
     try {
       await this.#client.apply(script, { signal });
-      this.#written = wanted;
+      [this.#written, this.#owed] = [wanted, undefined];
     } catch (error) {
-      this.#written = undefined;
+      [this.#written, this.#owed] = [undefined, wanted];
       await this.#client.apply(removal(), { signal }).catch((cause: unknown) => {
         this.#log.debug(`the table of embassy could not be removed: ${String(cause)}`);
       });
@@ -131,7 +135,7 @@ export class TableKeeper {
     this.#found = undefined;
     try {
       await this.#client.apply(adoption(found, table, this.#options), { signal: this.#stop.signal });
-      this.#written = table;
+      [this.#written, this.#owed] = [table, undefined];
       return true;
     } catch (error) {
       this.#log.debug(`what is in the kernel cannot be adopted, so it is replaced: ${String(error)}`);
@@ -153,24 +157,36 @@ export class TableKeeper {
   async #look(): Promise<void> {
     const { signal } = this.#stop;
     const written = this.#written;
-    if (written === undefined || signal.aborted) return;
+    if ((written ?? this.#owed) === undefined || signal.aborted) return;
     try {
-      if (!(await isThere(this.#client, { signal }))) {
-        this.#log.warn('the table of embassy was removed by somebody; it is written again');
-        this.#written = undefined;
-        await this.#write(written);
-        return;
-      }
-      this.#looks += 1;
-      if (this.#looks % COMPARED_EVERY !== 0) return;
-      const found = await readFoundTable(this.#client, { signal });
-      if (found !== undefined && sameShape(found, written)) return;
-      this.#log.warn('the table of embassy was changed by somebody; it is mended');
-      [this.#written, this.#found] = [undefined, found];
-      await this.#write(written);
+      await this.#mend(written);
+      this.#hasFailed = false;
     } catch (error) {
-      this.#log.warn(`the table of embassy could not be looked at: ${String(error)}`);
+      const words = `the table of embassy could not be looked at or mended, trying again: ${String(error)}`;
+      this.#log[this.#hasFailed ? 'debug' : 'warn'](words);
+      this.#hasFailed = true;
     }
+  }
+
+  async #mend(written: KernelTable | undefined): Promise<void> {
+    const { signal } = this.#stop;
+    if (written === undefined) {
+      if (this.#owed !== undefined) await this.#write(this.#owed);
+      return;
+    }
+    if (!(await isThere(this.#client, { signal }))) {
+      this.#log.warn('the table of embassy was removed by somebody; it is written again');
+      this.#written = undefined;
+      await this.#write(written);
+      return;
+    }
+    this.#looks += 1;
+    if (this.#looks % COMPARED_EVERY !== 0) return;
+    const found = await readFoundTable(this.#client, { signal });
+    if (found !== undefined && sameShape(found, written)) return;
+    this.#log.warn('the table of embassy was changed by somebody; it is mended');
+    [this.#written, this.#found] = [undefined, found];
+    await this.#write(written);
   }
 
   /** One after the other; a failure is its own caller's. */

@@ -39,7 +39,7 @@ describe('nftablesError', () => {
       name: 'what the kernel refuses, with the first of its lines',
       failure: { kind: 'exit', status: 1, stderr: 'Error: No such file\nadd element x\n' },
       code: 'refused',
-      says: /^nft refused \(status 1\): Error: No such file\. See whether the kernel has nf_tables/,
+      says: /^nft refused \(status 1\): Error: No such file\. See whether nft is 1\.0 or later/,
     },
   ] as const) {
     it(`tells ${name}, and what to do`, () => {

@@ -305,6 +305,31 @@ describe('the rules of NftablesProxier', () => {
     assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), `by net0 to ${E1}`);
   });
 
+  it('[P27] are written again after a wipe also where that is refused at first', async () => {
+    const bench = await bound();
+    bench.nft.wipe();
+    bench.nft.refuseNext('Could not process rule: Resource temporarily unavailable');
+    await bench.clock.advance(3_000);
+    const route = binding(CONSUMER, '/a;80').id;
+    assert.equal(bench.proxier.carries(route), false, 'userspace has it meanwhile');
+    await bench.clock.advance(3_000);
+    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), `by net0 to ${E1}`);
+    assert.equal(bench.proxier.carries(route), true);
+    const said = bench.log.messages('warn').filter((line) => line.includes('trying again'));
+    assert.equal(said.length, 1);
+  });
+
+  it('[P23] drop a segment out of the window of a connection, and none of others', async () => {
+    const bench = await bound();
+    const mine = `${CONSUMER}:41000`;
+    const late = { from: 'net0', to: mine, isOutOfWindow: true };
+    assert.equal(bench.send({ ...late, source: E1 }), `by docker0 to ${mine}`, 'nobody was led there');
+    bench.send({ source: mine, to: PORT_80 });
+    bench.send({ source: E1, from: 'net0', to: mine, flags: ['syn', 'ack'] });
+    assert.equal(bench.send({ ...late, source: E1 }), 'dropped');
+    assert.equal(bench.send({ ...late, source: E2 }), `by docker0 to ${mine}`);
+  });
+
   it('[P27] are mended within half a minute after somebody changed a binding', async () => {
     const bench = await bound();
     const element = `${CONSUMER} . 172.30.0.1 . tcp . 80`;
