@@ -71,7 +71,13 @@ describe('embassy doctor, on a Docker host', () => {
     assert.equal(exitCode, 1);
     assert.deepEqual(
       trouble(diagnosis).map(({ check, state }) => `${check}: ${state}`),
-      ['discovery file: wrong', 'discovery main: wrong', 'forwarding: warning', 'rules of embassy: wrong'],
+      [
+        'discovery file: wrong',
+        'discovery main: wrong',
+        'forwarding: wrong',
+        'rules of embassy: wrong',
+        'data plane: wrong',
+      ],
       JSON.stringify(diagnosis, undefined, 1),
     );
     const advice = trouble(diagnosis).map((finding) => finding.advice ?? '');

@@ -29,131 +29,137 @@ const OUTAGE_EVERY_MS = 20;
 /** A silent etcd is noticed within 15 s [P38]; a little more until it is in the log. */
 const SILENCE_TIMEOUT_MS = 17_000;
 
-describe('endpoints registered in etcd', () => {
-  let stack: AsyncDisposableStack;
-  let world: World;
-  let embassy: RunningEmbassy;
-  let consumer: Consumer;
-  let a: Endpoint;
-  let b: Endpoint;
-  let c: Endpoint;
+for (const proxier of ['userspace', 'auto']) {
+  describe(`endpoints registered in etcd, --proxier=${proxier}`, () => {
+    let stack: AsyncDisposableStack;
+    let world: World;
+    let embassy: RunningEmbassy;
+    let consumer: Consumer;
+    let a: Endpoint;
+    let b: Endpoint;
+    let c: Endpoint;
 
-  before(async () => {
-    stack = new AsyncDisposableStack();
-    world = stack.use(await World.start());
-    embassy = stack.use(await world.embassy());
-    a = stack.use(await world.serve('a'));
-    b = stack.use(await world.serve('b'));
-    c = stack.use(await world.serve('c'));
-    consumer = await world.host.runConsumer({ name: 'reader', env: { BACKEND_APP1: `${SERVICE};80` } });
-    await embassy.waitForLog(/bound reader /u, LOG_TIMEOUT_MS);
-  });
+    before(async () => {
+      stack = new AsyncDisposableStack();
+      world = stack.use(await World.start());
+      embassy = stack.use(await world.embassy([`--proxier=${proxier}`]));
+      a = stack.use(await world.serve('a'));
+      b = stack.use(await world.serve('b'));
+      c = stack.use(await world.serve('c'));
+      consumer = await world.host.runConsumer({ name: 'reader', env: { BACKEND_APP1: `${SERVICE};80` } });
+      await embassy.waitForLog(/bound reader /u, LOG_TIMEOUT_MS);
+    });
 
-  after(async () => {
-    await stack.disposeAsync();
-  });
+    after(async () => {
+      await stack.disposeAsync();
+    });
 
-  beforeEach(async () => {
-    await world.register(SERVICE, a);
-    await world.register(SERVICE, b);
-    await using traffic = await start();
-    await traffic.first('that a answered', answeredBy('a'));
-    await traffic.first('that b answered', answeredBy('b'));
-  });
+    beforeEach(async () => {
+      await world.register(SERVICE, a);
+      await world.register(SERVICE, b);
+      await using traffic = await start();
+      await traffic.first('that a answered', answeredBy('a'));
+      await traffic.first('that b answered', answeredBy('b'));
+    });
 
-  afterEach(async () => {
-    await world.etcd.deletePrefix('/services/');
-  });
+    afterEach(async () => {
+      await world.etcd.deletePrefix('/services/');
+    });
 
-  it('serve within a second of being added', async () => {
-    await using traffic = await start();
-    const atMs = Date.now();
-    await world.register(SERVICE, c);
-    const first = await traffic.first('that c answered', answeredBy('c'));
-    reportEffect('added', first.startedAtMs - atMs);
-    const requests = await traffic.stop();
-    assert.deepEqual(Object.keys(tally(requests)).sort(), ['a', 'b', 'c'], 'none may fail');
-    const turns = requests.slice(requests.indexOf(first)).map(outcomeOf);
-    for (const [index, name] of turns.entries()) {
-      if (index >= 3) assert.equal(name, turns[index - 3], 'the turn is exact over the new set');
+    it('serve within a second of being added', async () => {
+      await using traffic = await start();
+      const atMs = Date.now();
+      await world.register(SERVICE, c);
+      const first = await traffic.first('that c answered', answeredBy('c'));
+      reportEffect('added', first.startedAtMs - atMs);
+      const requests = await traffic.stop();
+      assert.deepEqual(Object.keys(tally(requests)).sort(), ['a', 'b', 'c'], 'none may fail');
+      const turns = requests.slice(requests.indexOf(first)).map(outcomeOf);
+      for (const [index, name] of turns.entries()) {
+        if (index >= 3) assert.equal(name, turns[index - 3], 'the turn is exact over the new set');
+      }
+    });
+
+    it('serve at their new address within a second of being changed', async () => {
+      await using traffic = await start();
+      const atMs = Date.now();
+      await world.register(SERVICE, { name: 'b', address: c.address, port: c.port });
+      const first = await traffic.first('that c answered', answeredBy('c'));
+      reportEffect('changed', first.startedAtMs - atMs);
+      await assertGone(traffic, 'b', atMs);
+    });
+
+    it('serve no more within a second of being removed', async () => {
+      await using traffic = await start();
+      const atMs = Date.now();
+      await world.withdraw(SERVICE, 'b');
+      await assertGone(traffic, 'b', atMs, 'removed');
+    });
+
+    it('[D06] serve no more within a second of the end of their lease', async () => {
+      await using watch = await world.etcd.startProcess(
+        ['etcdctl', `--endpoints=127.0.0.1:${world.etcd.port}`, 'watch', `${SERVICE}/c`],
+        { name: 'etcdctl-watch' },
+      );
+      await using traffic = await start();
+      await world.register(SERVICE, c, await world.etcd.grantLease(2));
+      await traffic.first('that c answered', answeredBy('c'));
+      await watch.waitForLog(/^DELETE$/u, LEASE_TIMEOUT_MS);
+      await assertGone(traffic, 'c', Date.now(), 'expired, after etcd itself told so');
+    });
+
+    it('[P14] serve on while etcd is stopped for 30 s and started: no request fails', async () => {
+      await using traffic = await start(OUTAGE_EVERY_MS);
+      const stopping = await embassy.lineCount();
+      await world.etcd.stopServer();
+      const stoppedAtMs = Date.now();
+      await embassy.waitForLog(
+        /cannot tell the endpoints of .*keeping 2 endpoints/u,
+        LOG_TIMEOUT_MS,
+        stopping,
+      );
+      const outlived = ({ startedAtMs }: Request): boolean => startedAtMs >= stoppedAtMs + OUTAGE_MS;
+      await traffic.first('after the outage', outlived, 2 * OUTAGE_MS);
+      const counts = tally(await traffic.requests());
+      assert.deepEqual(Object.keys(counts).sort(), ['a', 'b']);
+      assert.ok(Math.abs((counts['a'] ?? 0) - (counts['b'] ?? 0)) <= 1, JSON.stringify(counts));
+      printProgress(`requests around an outage of etcd: ${JSON.stringify(counts)}`);
+      const starting = await embassy.lineCount();
+      await world.etcd.startServer();
+      const backAtMs = Date.now();
+      await world.register(SERVICE, c);
+      const first = await traffic.first('that c answered', answeredBy('c'));
+      printProgress(`one added after it served ${first.startedAtMs - backAtMs} ms after etcd answered again`);
+      await embassy.waitForLog(/answers again for service/u, LOG_TIMEOUT_MS, starting);
+      assert.deepEqual(Object.keys(tally(await traffic.stop())).sort(), ['a', 'b', 'c']);
+    });
+
+    it('[P38] serve on while etcd is silent, which is noticed, and change when it is back', async () => {
+      await using traffic = await start(OUTAGE_EVERY_MS);
+      const before = await embassy.lineCount();
+      const atMs = Date.now();
+      await world.host.partition(world.etcd.address);
+      await world.register(SERVICE, c);
+      await embassy.waitForLog(/cannot tell the endpoints of/u, SILENCE_TIMEOUT_MS, before);
+      printProgress(`a silent etcd was noticed after ${Date.now() - atMs} ms`);
+      assert.deepEqual(Object.keys(tally(await traffic.requests())).sort(), ['a', 'b']);
+      await world.host.repair(world.etcd.address);
+      const backAtMs = Date.now();
+      const first = await traffic.first('that c answered', answeredBy('c'));
+      printProgress(
+        `what it had missed took effect ${first.startedAtMs - backAtMs} ms after the wire was mended`,
+      );
+      assert.deepEqual(Object.keys(tally(await traffic.stop())).sort(), ['a', 'b', 'c']);
+    });
+
+    async function start(everyMs = 5): Promise<Traffic> {
+      const options = { address: world.virtualIp, port: 80, everyMs };
+      const traffic = await Traffic.start(world.host, consumer, options);
+      await traffic.more(WARM_COUNT);
+      return traffic;
     }
   });
-
-  it('serve at their new address within a second of being changed', async () => {
-    await using traffic = await start();
-    const atMs = Date.now();
-    await world.register(SERVICE, { name: 'b', address: c.address, port: c.port });
-    const first = await traffic.first('that c answered', answeredBy('c'));
-    reportEffect('changed', first.startedAtMs - atMs);
-    await assertGone(traffic, 'b', atMs);
-  });
-
-  it('serve no more within a second of being removed', async () => {
-    await using traffic = await start();
-    const atMs = Date.now();
-    await world.withdraw(SERVICE, 'b');
-    await assertGone(traffic, 'b', atMs, 'removed');
-  });
-
-  it('[D06] serve no more within a second of the end of their lease', async () => {
-    await using watch = await world.etcd.startProcess(
-      ['etcdctl', `--endpoints=127.0.0.1:${world.etcd.port}`, 'watch', `${SERVICE}/c`],
-      { name: 'etcdctl-watch' },
-    );
-    await using traffic = await start();
-    await world.register(SERVICE, c, await world.etcd.grantLease(2));
-    await traffic.first('that c answered', answeredBy('c'));
-    await watch.waitForLog(/^DELETE$/u, LEASE_TIMEOUT_MS);
-    await assertGone(traffic, 'c', Date.now(), 'expired, after etcd itself told so');
-  });
-
-  it('[P14] serve on while etcd is stopped for 30 s and started: no request fails', async () => {
-    await using traffic = await start(OUTAGE_EVERY_MS);
-    const stopping = await embassy.lineCount();
-    await world.etcd.stopServer();
-    const stoppedAtMs = Date.now();
-    await embassy.waitForLog(/cannot tell the endpoints of .*keeping 2 endpoints/u, LOG_TIMEOUT_MS, stopping);
-    const outlived = ({ startedAtMs }: Request): boolean => startedAtMs >= stoppedAtMs + OUTAGE_MS;
-    await traffic.first('after the outage', outlived, 2 * OUTAGE_MS);
-    const counts = tally(await traffic.requests());
-    assert.deepEqual(Object.keys(counts).sort(), ['a', 'b']);
-    assert.ok(Math.abs((counts['a'] ?? 0) - (counts['b'] ?? 0)) <= 1, JSON.stringify(counts));
-    printProgress(`requests around an outage of etcd: ${JSON.stringify(counts)}`);
-    const starting = await embassy.lineCount();
-    await world.etcd.startServer();
-    const backAtMs = Date.now();
-    await world.register(SERVICE, c);
-    const first = await traffic.first('that c answered', answeredBy('c'));
-    printProgress(`one added after it served ${first.startedAtMs - backAtMs} ms after etcd answered again`);
-    await embassy.waitForLog(/answers again for service/u, LOG_TIMEOUT_MS, starting);
-    assert.deepEqual(Object.keys(tally(await traffic.stop())).sort(), ['a', 'b', 'c']);
-  });
-
-  it('[P38] serve on while etcd is silent, which is noticed, and change when it is back', async () => {
-    await using traffic = await start(OUTAGE_EVERY_MS);
-    const before = await embassy.lineCount();
-    const atMs = Date.now();
-    await world.host.partition(world.etcd.address);
-    await world.register(SERVICE, c);
-    await embassy.waitForLog(/cannot tell the endpoints of/u, SILENCE_TIMEOUT_MS, before);
-    printProgress(`a silent etcd was noticed after ${Date.now() - atMs} ms`);
-    assert.deepEqual(Object.keys(tally(await traffic.requests())).sort(), ['a', 'b']);
-    await world.host.repair(world.etcd.address);
-    const backAtMs = Date.now();
-    const first = await traffic.first('that c answered', answeredBy('c'));
-    printProgress(
-      `what it had missed took effect ${first.startedAtMs - backAtMs} ms after the wire was mended`,
-    );
-    assert.deepEqual(Object.keys(tally(await traffic.stop())).sort(), ['a', 'b', 'c']);
-  });
-
-  async function start(everyMs = 5): Promise<Traffic> {
-    const options = { address: world.virtualIp, port: 80, everyMs };
-    const traffic = await Traffic.start(world.host, consumer, options);
-    await traffic.more(WARM_COUNT);
-    return traffic;
-  }
-});
+}
 
 /** None fails, and none that starts later than the limit reaches an endpoint that is gone. */
 async function assertGone(traffic: Traffic, name: string, sinceMs: number, what?: string): Promise<void> {

@@ -89,7 +89,12 @@ describe('an upgrade', function () {
       { name: 'no such program', text: undefined, says: /could not be started: .*ENOENT/u },
       { name: 'a crash', text: '#!/bin/sh\nkill -9 $$\n', says: /ended by SIGKILL before it could serve/u },
       { name: 'a bad config', text: good, config: 'drian: 1s\n', says: /ended with status 2 before/u },
-      { name: 'another capture', text: good, config: 'proxier: auto\n', says: /ended with status 1 before/u },
+      {
+        name: 'another capture',
+        text: good,
+        config: 'proxier: userspace\n',
+        says: /ended with status 1 before/u,
+      },
     ];
     for (const { name, text, says, ...files } of broken) {
       await rm(program, { force: true });

@@ -158,8 +158,8 @@ export const OPTIONS = {
     help: BALANCES_IN_LINES,
   }),
   proxier: row('proxier', choice('WHO', ['userspace', 'nftables', 'auto']), CONNECTIONS, {
-    defaults: ['userspace'],
-    help: 'userspace, nftables (the kernel as far as it can),\nor auto (the kernel where there is nft)',
+    defaults: ['auto'],
+    help: 'userspace, nftables (the kernel as far as it can),\nor auto (the kernel where the host has nft)',
   }),
   keepRules: row('keep-rules', toggle(), CONNECTIONS, {
     help: 'leave the table of nftables at stop, for an upgrade',

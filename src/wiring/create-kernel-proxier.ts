@@ -1,10 +1,12 @@
-import { conntrackFlowCutter } from '../adapters/conntrack-command/client.ts';
+import { conntrackFlowCutter, findConntrack } from '../adapters/conntrack-command/client.ts';
 import { nftablesClient } from '../adapters/nftables/client.ts';
+import { examineHost } from '../adapters/nftables/examine-host.ts';
 import { NftablesError } from '../adapters/nftables/nftables-client.ts';
 import { NftablesProxier } from '../adapters/nftables/nftables-proxier.ts';
 import { isAnyThere } from '../adapters/nftables/found-table.ts';
 import { TABLE } from '../adapters/nftables/table-layout.ts';
 import { hostNetworks } from '../adapters/node/interfaces.ts';
+import { FlowCutError } from '../ports/flow-cutter.ts';
 import type { Options } from '../cli/resolve-options.ts';
 import type { IpAddress } from '../domain/address.ts';
 import type { PublishedPorts } from '../domain/published-port.ts';
@@ -26,7 +28,7 @@ export interface KernelSurroundings {
  * Makes the data plane in the kernel, where it was asked for and this host has what it needs.
  *
  * @returns Undefined where everything is carried in userspace; why is said.
- * @throws {NftablesError} `--proxier=nftables`, and this host cannot.
+ * @throws {NftablesError | FlowCutError} `--proxier=nftables`, and this host cannot.
  */
 export async function createKernelProxier(
   dependencies: { readonly clock: Clock; readonly log: Log },
@@ -37,16 +39,17 @@ export async function createKernelProxier(
   const { log } = dependencies;
   const client = nftablesClient();
   if (options.proxier === 'userspace' || options.capture.kind !== 'dnat') {
-    if (options.proxier === 'auto') log.info('without --dnat the kernel carries nothing: all is userspace');
     // What a run with another proxier left would lead past this one.
     if (options.capture.kind === 'dnat') await removeKernelTable();
     return undefined;
   }
   try {
-    await isAnyThere(client, { signal: new AbortController().signal });
+    await examineHost(client, { signal: new AbortController().signal });
+    await findConntrack();
   } catch (error) {
-    if (!(error instanceof NftablesError) || options.proxier === 'nftables') throw error;
-    log.warn(`${error.inWords} Everything is carried in userspace.`);
+    const words = reasonInWords(error);
+    if (words === undefined || options.proxier === 'nftables') throw error;
+    log.info(`everything is carried in userspace: ${words}`);
     return undefined;
   }
   const { endpointDrainMs, keepRules, kernelBytes } = options;
@@ -55,6 +58,12 @@ export async function createKernelProxier(
     { ...dependencies, client, flows: conntrackFlowCutter(), host: hostNetworks(), published },
     { virtualIps, interfaces, endpointDrainMs, keepsRules, countsBytes: kernelBytes },
   );
+}
+
+/** Why this host's kernel cannot be used; undefined for what is our own mistake. */
+function reasonInWords(error: unknown): string | undefined {
+  if (error instanceof NftablesError) return error.inWords;
+  return error instanceof FlowCutError ? error.message : undefined;
 }
 
 /**

@@ -38,7 +38,7 @@ export async function runCheck(
   const discoveries = await createDiscoveries({ clock, random }, options, resources);
   const provider = await createProvider(dependencies, options, {
     virtualIps: [],
-    udp: options.proxier !== 'userspace',
+    udp: options.proxier !== 'userspace' && options.capture.kind === 'dnat',
   });
   const found = await survey(
     { clock, providers: [provider], discoveries, resolver: new NodeResolver({ clock }) },

@@ -220,7 +220,7 @@ describe('resolveOptions', () => {
       interface: 'eth0',
       port: 9999,
       balance: 'round-robin',
-      proxier: 'userspace',
+      proxier: 'auto',
       keepRules: false,
       kernelBytes: false,
       unbound: 'refuse',

@@ -29,6 +29,21 @@ export function conntrackFlowCutter(options: FlowCutterOptions = {}): FlowCutter
   };
 }
 
+/**
+ * Tells whether there is the command, which a data plane in the kernel cannot do without: what is gone would
+ * still be reached.
+ *
+ * @throws {FlowCutError} There is none, or it cannot be run.
+ */
+export async function findConntrack(): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    execFile('conntrack', ['-V'], { timeout: COMMAND_LIMIT_MS }, (error, _stdout, stderr) => {
+      if (error === null) resolve();
+      else reject(new FlowCutError(inWords(error, stderr), { cause: error }));
+    });
+  });
+}
+
 function inWords(error: Error & { readonly code?: unknown }, stderr: string): string {
   if (error.code === 'ENOENT') {
     return (

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AS_IT_IS } from './kernel-table.ts';
-import { FAMILIES, LAYOUT_SET, TABLE } from './table-layout.ts';
+import { FAMILIES, isPoolChain, LAYOUT_SET, TABLE } from './table-layout.ts';
 import type { AddressFamily } from '../../domain/address.ts';
 import type { KernelTable } from './kernel-table.ts';
 import type { NftablesClient } from './nftables-client.ts';
@@ -35,9 +35,6 @@ interface ListOptions {
   readonly signal: AbortSignal;
 }
 
-/** How a pool's chain is called. */
-const POOL_CHAIN = 'pool-';
-
 /** Whether our table is in the kernel, in the layout of today. Costs next to nothing, however large it is. */
 export async function isThere(client: Pick<NftablesClient, 'list'>, options: ListOptions): Promise<boolean> {
   return (await client.list(['set', ...TABLE.split(' '), LAYOUT_SET], options)) !== undefined;
@@ -64,9 +61,7 @@ export async function readFoundTable(
   options: ListOptions,
 ): Promise<KernelTable | undefined> {
   if (!(await isThere(client, options))) return undefined;
-  const names = chainNames(await client.list(['chains'], options)).filter((name) =>
-    name.startsWith(POOL_CHAIN),
-  );
+  const names = chainNames(await client.list(['chains'], options)).filter((name) => isPoolChain(name));
   const chains = new Map(names.map((name) => [name, AS_IT_IS]));
   const elements = new Map<string, { readonly family: AddressFamily; readonly chain: string }>();
   for (const family of FAMILIES) {
@@ -80,8 +75,8 @@ export async function readFoundTable(
   return { interfaces: [], virtualIps: [], chains, elements };
 }
 
-/** The names of our table's chains. */
-function chainNames(document: unknown): readonly string[] {
+/** The names of our table's chains in the list of all; none where that is of no shape we know. Pure. */
+export function chainNames(document: unknown): readonly string[] {
   const listed = chainsSchema.safeParse(document);
   return (listed.success ? listed.data.nftables : []).flatMap(({ chain }) =>
     chain !== undefined && `${chain.family} ${chain.table}` === TABLE ? [chain.name] : [],

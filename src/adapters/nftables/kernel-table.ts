@@ -1,8 +1,7 @@
 import { familyOf } from '../../domain/address.ts';
 import { FAMILIES, layoutScript, TABLE } from './table-layout.ts';
-import type { AddressFamily, IpAddress, Protocol } from '../../domain/address.ts';
+import type { AddressFamily, IpAddress, Port, Protocol, SocketAddress } from '../../domain/address.ts';
 import type { Balance } from '../../domain/balance.ts';
-import type { Carried, KernelRoute } from './kernel-routes.ts';
 import type { LayoutOptions } from './table-layout.ts';
 
 /** Spreads consumers over a maglev table; any number will do, the same on every host. */
@@ -11,8 +10,16 @@ const HASH_SEED = 0xe3ba;
 /** Stands for the rule of a chain that an earlier run wrote, or that was not read. */
 export const AS_IT_IS = '';
 
+/** What tells a binding in the kernel. */
+export interface BoundPlace {
+  readonly binding: { readonly address: IpAddress; readonly protocol: Protocol; readonly port: Port };
+  readonly virtualIp: IpAddress;
+}
+
 /** What the rule of a pool follows from. */
-export interface RuledRoute extends Pick<KernelRoute, 'slots' | 'family'> {
+export interface RuledRoute {
+  readonly slots: readonly SocketAddress[];
+  readonly family: AddressFamily;
   readonly binding: { readonly protocol: Protocol };
   readonly pool: { readonly key: { readonly balance: Balance } };
 }
@@ -30,7 +37,7 @@ export interface KernelTable {
 }
 
 /** The element of a binding in its family's map. Pure. */
-export function elementOf({ binding, virtualIp }: Pick<Carried, 'binding' | 'virtualIp'>): string {
+export function elementOf({ binding, virtualIp }: BoundPlace): string {
   return `${binding.address} . ${virtualIp} . ${binding.protocol} . ${binding.port}`;
 }
 

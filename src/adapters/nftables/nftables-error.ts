@@ -40,7 +40,7 @@ export function nftablesError(failure: CommandFailure, cause?: unknown): Nftable
         return new NftablesError('missing', `nft does not find what it was told: ${words}`, { hint, cause });
       }
       const hint =
-        'See whether the kernel has nf_tables with NAT (modules nf_tables, nft_chain_nat, nft_numgen).';
+        'See whether nft is 1.0 or later, and the kernel has nf_tables with NAT (nft_chain_nat, nft_numgen).';
       return new NftablesError('refused', `nft refused (status ${failure.status}): ${words}`, {
         hint,
         cause,

@@ -25,6 +25,9 @@ export const PENDING_S = 60;
 /** How long a flow is counted on after its last packet. */
 const COUNTED_FOR = '1h';
 
+/** How long a consumer's segments from an endpoint are watched after its last new connection there. */
+const LED_FOR = '5d';
+
 /** The most endpoints that are waited for, and the most flows that are counted; beyond it nothing is. */
 const PENDING_MAX = 16_384;
 const COUNTED_MAX = 65_536;
@@ -40,6 +43,19 @@ const FIXED_CHAINS = [
   'forward',
   ...FAMILIES.flatMap((family) => [`handshakes${family}`, `bytes${family}`]),
 ];
+
+/** How a pool's chain is called. */
+const POOL_CHAIN = 'pool-';
+
+/** Whether a chain of our table is a pool's. Pure. */
+export function isPoolChain(name: string): boolean {
+  return name.startsWith(POOL_CHAIN);
+}
+
+/** Whether a chain has a name that we give, in this layout. Pure. */
+export function isOurChain(name: string): boolean {
+  return isPoolChain(name) || FIXED_CHAINS.includes(name);
+}
 
 /** The sets that are filled anew, whatever is in them. */
 const REFILLED_SETS = ['interfaces', ...FAMILIES.map((family) => `virtual-ips${family}`)];
@@ -82,11 +98,13 @@ function setsOf(family: AddressFamily): readonly string[] {
   const bound = `${address} . ${address} . inet_proto . inet_service`;
   const flow = `${address} . inet_proto . ${address} . inet_service . inet_service`;
   const counted = `flags dynamic,timeout; timeout ${COUNTED_FOR}; size ${COUNTED_MAX}; counter;`;
+  const led = `flags dynamic,timeout; timeout ${LED_FOR}; size ${COUNTED_MAX};`;
   const pending = `flags dynamic,timeout; timeout ${PENDING_S}s; size ${PENDING_MAX}; counter;`;
   return [
     `add set ${TABLE} virtual-ips${family} { type ${address}; }`,
     `add map ${TABLE} bindings${family} { type ${bound} : verdict; }`,
     `add set ${TABLE} pending${family} { type ${address} . inet_service; ${pending} }`,
+    `add set ${TABLE} led${family} { type ${address} . ${address} . inet_service; ${led} }`,
     ...FLOW_SETS.map((set) => `add set ${TABLE} ${set}${family} { type ${flow}; ${counted} }`),
   ];
 }
@@ -94,14 +112,14 @@ function setsOf(family: AddressFamily): readonly string[] {
 function rulesOf(family: AddressFamily, { countsBytes }: LayoutOptions): readonly string[] {
   const ip = family === 4 ? 'ip' : 'ip6';
   const key = `${ip} saddr . ${ip} daddr . meta l4proto . th dport`;
-  const ours = `ct original ${ip} daddr @virtual-ips${family}`;
-  const translated = `ct status dnat ${ours}`;
+  const translated = `ct status dnat ct original ${ip} daddr @virtual-ips${family}`;
   // Consumer, protocol, endpoint, and the port the consumer dialled.
   const there = `${ip} saddr . meta l4proto . ${ip} daddr . th dport . ct original proto-dst`;
   const back = `${ip} daddr . meta l4proto . ${ip} saddr . th sport . ct original proto-dst`;
   const forward = [
-    // Out of every window: answered by the consumer with a reset where it got through [P23].
-    `ct state invalid ${ours} drop`,
+    // Out of every window: answered by the consumer with a reset where it got through [P23]. Connection
+    // tracking knows nothing of such a segment, so it is told by who was led to whom.
+    `ct state invalid ${ip} daddr . ${ip} saddr . tcp sport @led${family} drop`,
     ...(countsBytes ? [`${translated} jump bytes${family}`] : []),
     `tcp flags & syn == syn ${translated} goto handshakes${family}`,
   ];
@@ -109,6 +127,7 @@ function rulesOf(family: AddressFamily, { countsBytes }: LayoutOptions): readonl
     // What no answer took away again was not answered: its count is of attempts in a row.
     `tcp flags & (fin | syn | rst | ack) == syn add @pending${family} { ${ip} daddr . tcp dport } return`,
     `tcp flags & (syn | ack) == (syn | ack) update @opened${family} { ${back} } ` +
+      `update @led${family} { ${ip} daddr . ${ip} saddr . tcp sport } ` +
       `delete @pending${family} { ${ip} saddr . tcp sport }`,
   ];
   const bytes = ['tcp', 'udp'].flatMap((protocol) => [
