@@ -1,16 +1,11 @@
 import { FileError } from '../ports/file-client.ts';
 import { Wakeup } from '../ports/wakeup.ts';
+import { settledStamp, watchFile } from '../ports/watch-file.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { FileClient } from '../ports/file-client.ts';
 
 /** How often the file's stamp is read when no hint comes, in milliseconds. Costs one stat. */
 const POLL_MS = 2_000;
-
-/** How long a stamp must stand still before the file is read: an editor writes in several steps. */
-const SETTLE_MS = 50;
-
-/** How often a restless file is looked at before it is read as it is. */
-const SETTLE_TRIES_MAX = 10;
 
 /** Who is told of a file. */
 export interface FileReader {
@@ -52,42 +47,18 @@ export class TextFollower {
 
   /** Follows it until aborted; then resolves. */
   async run({ signal }: { readonly signal: AbortSignal }): Promise<void> {
-    const { client, clock } = this.#dependencies;
-    const unwatch = client.watch(() => {
-      this.#hint.set();
-    });
-    try {
-      while (true) {
-        await this.#look(signal);
-        const cancel = clock.schedule(POLL_MS, () => {
-          this.#hint.set();
-        });
-        try {
-          await this.#hint.wait({ signal });
-        } finally {
-          cancel();
-        }
-      }
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    } finally {
-      unwatch();
-    }
+    const watched = { ...this.#dependencies, hint: this.#hint };
+    await watchFile(watched, { pollMs: POLL_MS, signal }, async () => this.#look(signal));
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    const { client, clock } = this.#dependencies;
+    const { client } = this.#dependencies;
     try {
-      let stamp = await client.stamp();
+      const seen = await client.stamp();
       const isAsked = this.#isAsked;
-      if (stamp === this.#stamp && !isAsked) return;
+      if (seen === this.#stamp && !isAsked) return;
       this.#isAsked = false;
-      for (let tries = 0; tries < SETTLE_TRIES_MAX; tries += 1) {
-        await clock.sleep(SETTLE_MS, { signal });
-        const next = await client.stamp();
-        if (next === stamp) break;
-        stamp = next;
-      }
+      const stamp = await settledStamp(this.#dependencies, seen, { signal });
       const text = await client.read({ signal });
       this.#stamp = stamp;
       this.#trouble = undefined;

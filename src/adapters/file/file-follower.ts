@@ -1,6 +1,7 @@
 import { formatProblem } from '../../domain/result.ts';
 import { Wakeup } from '../../ports/wakeup.ts';
 import { FileError } from '../../ports/file-client.ts';
+import { settledStamp, watchFile } from '../../ports/watch-file.ts';
 import { parseFile } from './file-document.ts';
 import type { Problem } from '../../domain/result.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -9,12 +10,6 @@ import type { FileContent } from './file-document.ts';
 
 /** How often the file's stamp is read when no hint comes, in milliseconds. Costs one stat. */
 const POLL_MS = 1_000;
-
-/** How long a stamp must stand still before the file is read: an editor writes in several steps. */
-const SETTLE_MS = 50;
-
-/** How often a restless file is looked at before it is read as it is. */
-const SETTLE_TRIES_MAX = 10;
 
 /** What is known of the file. One value, replaced whole. */
 export interface FileState {
@@ -31,8 +26,7 @@ export interface FileState {
  * the last good content standing and becomes problems.
  */
 export class FileFollower {
-  readonly #client: FileClient;
-  readonly #clock: Clock;
+  readonly #dependencies: { readonly client: FileClient; readonly clock: Clock };
   readonly #onChange: () => void;
   #state: FileState = { content: undefined, revision: '0', trouble: undefined };
   /** Problems of the file as a whole that no watch has taken yet. */
@@ -45,8 +39,7 @@ export class FileFollower {
     dependencies: { readonly client: FileClient; readonly clock: Clock },
     options: { readonly onChange: () => void },
   ) {
-    this.#client = dependencies.client;
-    this.#clock = dependencies.clock;
+    this.#dependencies = dependencies;
     this.#onChange = options.onChange;
   }
 
@@ -81,36 +74,18 @@ export class FileFollower {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    const hint = new Wakeup();
-    const unwatch = this.#client.watch(() => {
-      hint.set();
-    });
-    try {
-      while (true) {
-        await this.#refresh(signal);
-        const cancel = this.#clock.schedule(POLL_MS, () => {
-          hint.set();
-        });
-        try {
-          await hint.wait({ signal });
-        } finally {
-          cancel();
-        }
-      }
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    } finally {
-      unwatch();
-    }
+    const watched = { ...this.#dependencies, hint: new Wakeup() };
+    await watchFile(watched, { pollMs: POLL_MS, signal }, async () => this.#refresh(signal));
   }
 
   async #refresh(signal: AbortSignal): Promise<void> {
     try {
       const isFirst = this.#state.content === undefined && this.#state.trouble === undefined;
-      const seen = await this.#client.stamp();
+      const { client } = this.#dependencies;
+      const seen = await client.stamp();
       if (seen === this.#stamp) return;
-      const stamp = isFirst ? seen : await this.#settledStamp(seen, signal);
-      const text = await this.#client.read({ signal });
+      const stamp = isFirst ? seen : await settledStamp(this.#dependencies, seen, { signal });
+      const text = await client.read({ signal });
       signal.throwIfAborted();
       this.#take(text);
       this.#stamp = stamp;
@@ -121,20 +96,8 @@ export class FileFollower {
     }
   }
 
-  /** Waits until the file stands still; what it holds between two writes may be readable and wrong. */
-  async #settledStamp(seen: string, signal: AbortSignal): Promise<string> {
-    let stamp = seen;
-    for (let tries = 0; tries < SETTLE_TRIES_MAX; tries += 1) {
-      await this.#clock.sleep(SETTLE_MS, { signal });
-      const next = await this.#client.stamp();
-      if (next === stamp) break;
-      stamp = next;
-    }
-    return stamp;
-  }
-
   #take(text: string): void {
-    const parsed = parseFile(text, this.#client.path);
+    const parsed = parseFile(text, this.#dependencies.client.path);
     const { content, revision } = this.#state;
     if (parsed.ok) {
       this.#untold = parsed.value.problems;
