@@ -1,8 +1,7 @@
-import { createFileClient } from '../adapters/node/file-client.ts';
 import { openFileLimit } from '../adapters/node/file-limit.ts';
 import { connectionBudget } from '../app/connection-budget.ts';
-import { TextFollower } from '../app/text-follower.ts';
 import { discoveryChoices } from './create-discoveries.ts';
+import { followText } from './follow-text.ts';
 import type { Daemon } from '../app/daemon.ts';
 import type { UserspaceProxier } from '../app/userspace-proxier.ts';
 import type { Options } from '../cli/resolve-options.ts';
@@ -81,8 +80,9 @@ export function followConfig(
   let applied = options;
   // The file may have changed since it was read for the start; mostly it has not, which is no news.
   let isNews = false;
-  const follower = new TextFollower(
-    { clock, client: createFileClient(path) },
+  return followText(
+    { clock },
+    { path, known: undefined },
     {
       onText: () => {
         const next = read();
@@ -97,17 +97,8 @@ export function followConfig(
         log.error(`the config file cannot be read (${reason}); embassy goes on as before`);
       },
     },
-    { known: undefined },
+    resources,
   );
-  const stop = new AbortController();
-  const following = follower.run({ signal: stop.signal });
-  resources.defer(async () => {
-    stop.abort(new Error('embassy stops'));
-    await following;
-  });
-  return () => {
-    follower.ask();
-  };
 }
 
 /** @returns What is in force now: what cannot change while it runs stays as it was. */

@@ -1,7 +1,7 @@
 import { parsePolicy } from '../adapters/access-policy/parse-policy.ts';
 import { createFileClient } from '../adapters/node/file-client.ts';
-import { TextFollower } from '../app/text-follower.ts';
 import { formatProblem } from '../domain/result.ts';
+import { followText } from './follow-text.ts';
 import type { Daemon } from '../app/daemon.ts';
 import type { AccessPolicy } from '../domain/access-policy.ts';
 import type { Problem } from '../domain/result.ts';
@@ -47,8 +47,9 @@ export async function followPolicy(
   const first = await readPolicy(log, path);
   if (first === undefined || path === undefined) return () => undefined;
   daemon.setPolicy(first.policy);
-  const follower = new TextFollower(
-    { clock, client: createFileClient(path) },
+  return followText(
+    { clock },
+    { path, known: first.text },
     {
       onText: (text) => {
         const parsed = parsePolicy(text, path);
@@ -64,17 +65,8 @@ export async function followPolicy(
         log.error(`the access policy cannot be read (${reason}); the last good one stays in force`);
       },
     },
-    { known: first.text },
+    resources,
   );
-  const stop = new AbortController();
-  const following = follower.run({ signal: stop.signal });
-  resources.defer(async () => {
-    stop.abort(new Error('embassy stops'));
-    await following;
-  });
-  return () => {
-    follower.ask();
-  };
 }
 
 async function firstText(client: FileClient): Promise<string> {
