@@ -1,55 +1,69 @@
 import { openFileLimit } from '../adapters/node/file-limit.ts';
 import { connectionBudget } from '../app/connection-budget.ts';
+import { OPTIONS } from '../cli/options.ts';
 import { discoveryChoices } from './create-discoveries.ts';
 import { followText } from './follow-text.ts';
 import type { Daemon } from '../app/daemon.ts';
 import type { UserspaceProxier } from '../app/userspace-proxier.ts';
+import type { OptionRow } from '../cli/option-row.ts';
 import type { Options } from '../cli/resolve-options.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { AdjustableLog } from '../ports/log.ts';
 
-/** How each choice is called on the command line, and whether a running daemon can take another. */
-const CHOICES: Readonly<Record<keyof Options, { readonly name: string; readonly isLive: boolean }>> = {
-  accessLog: fixed('access-log'),
-  accessPolicy: fixed('access-policy'),
-  admin: fixed('admin-socket, --admin-listen, --admin-token-file'),
-  balance: live('balance'),
-  capture: fixed('dnat, --redirect, --listen'),
-  config: fixed('config'),
-  conntrackMax: fixed('conntrack-max'),
-  conntrackTimeoutMs: fixed('conntrack-timeout'),
-  consumers: fixed('consumer'),
-  debug: live('v'),
-  discoveries: fixed('discovery'),
-  discoverySockets: fixed('discovery-sockets'),
-  docker: fixed('docker'),
-  drainMs: live('drain'),
-  endpointDrainMs: fixed('endpoint-drain'),
-  failFast: fixed('fail-fast'),
-  filter: fixed('filter'),
-  halfCloseTimeoutMs: live('half-close-timeout'),
-  interface: fixed('interface'),
-  keepRules: fixed('keep-rules'),
-  kernelBytes: fixed('kernel-bytes'),
-  logFormat: fixed('log-format'),
-  lossHoldMs: fixed('loss-hold'),
-  marathonPort: fixed('marathon-port'),
-  maxBindings: live('max-bindings'),
-  maxConnections: live('max-connections'),
-  maxConnectionsPerBinding: live('max-connections-per-binding'),
-  port: fixed('port'),
-  prefix: fixed('prefix'),
-  provider: fixed('provider'),
-  proxier: fixed('proxier'),
-  resilience: fixed('eject-after, --eject-time, --eject-time-max, --panic-threshold, --slow-start'),
-  resyncMs: fixed('resync'),
-  services: fixed('services'),
-  stateDir: fixed('state-dir'),
-  unbound: fixed('unbound'),
-  unknownWaitMs: live('unknown-wait'),
-  upgradeDrainMs: fixed('upgrade-drain'),
-  virtualIps: fixed('virtual-ip'),
+/** What each choice is made from, and whether a running daemon can take another. */
+const CHOICES: Readonly<Record<keyof Options, Choice>> = {
+  accessLog: fixed(OPTIONS.accessLog),
+  accessPolicy: fixed(OPTIONS.accessPolicy),
+  admin: fixed(OPTIONS.adminSocket, OPTIONS.adminListen, OPTIONS.adminTokenFile),
+  balance: live(OPTIONS.balance),
+  capture: fixed(OPTIONS.dnat, OPTIONS.redirect, OPTIONS.listen),
+  config: fixed(OPTIONS.config),
+  conntrackMax: fixed(OPTIONS.conntrackMax),
+  conntrackTimeoutMs: fixed(OPTIONS.conntrackTimeout),
+  consumers: fixed(OPTIONS.consumer),
+  debug: live(OPTIONS.v),
+  discoveries: fixed(OPTIONS.discovery),
+  discoverySockets: fixed(OPTIONS.discoverySockets),
+  docker: fixed(OPTIONS.docker),
+  drainMs: live(OPTIONS.drain),
+  endpointDrainMs: fixed(OPTIONS.endpointDrain),
+  failFast: fixed(OPTIONS.failFast),
+  filter: fixed(OPTIONS.filter),
+  halfCloseTimeoutMs: live(OPTIONS.halfCloseTimeout),
+  interface: fixed(OPTIONS.interface),
+  keepRules: fixed(OPTIONS.keepRules),
+  kernelBytes: fixed(OPTIONS.kernelBytes),
+  logFormat: fixed(OPTIONS.logFormat),
+  lossHoldMs: fixed(OPTIONS.lossHold),
+  marathonPort: fixed(OPTIONS.marathonPort),
+  maxBindings: live(OPTIONS.maxBindings),
+  maxConnections: live(OPTIONS.maxConnections),
+  maxConnectionsPerBinding: live(OPTIONS.maxConnectionsPerBinding),
+  port: fixed(OPTIONS.port),
+  prefix: fixed(OPTIONS.prefix),
+  provider: fixed(OPTIONS.provider),
+  proxier: fixed(OPTIONS.proxier),
+  resilience: fixed(
+    OPTIONS.ejectAfter,
+    OPTIONS.ejectTime,
+    OPTIONS.ejectTimeMax,
+    OPTIONS.panicThreshold,
+    OPTIONS.slowStart,
+  ),
+  resyncMs: fixed(OPTIONS.resync),
+  services: fixed(OPTIONS.services),
+  stateDir: fixed(OPTIONS.stateDir),
+  unbound: fixed(OPTIONS.unbound),
+  unknownWaitMs: live(OPTIONS.unknownWait),
+  upgradeDrainMs: fixed(OPTIONS.upgradeDrain),
+  virtualIps: fixed(OPTIONS.virtualIp),
 };
+
+/** The options that make a choice. */
+interface Choice {
+  readonly rows: readonly OptionRow<unknown>[];
+  readonly isLive: boolean;
+}
 
 /** What a reload works with. */
 export interface ReloadDependencies {
@@ -134,13 +148,13 @@ function apply(
 }
 
 function named(keys: readonly (keyof Options)[]): string {
-  return keys.map((key) => `--${CHOICES[key].name}`).join(', ');
+  return keys.flatMap((key) => CHOICES[key].rows.map(({ name }) => `--${name}`)).join(', ');
 }
 
-function live(name: string): { readonly name: string; readonly isLive: boolean } {
-  return { name, isLive: true };
+function live(...rows: readonly OptionRow<unknown>[]): Choice {
+  return { rows, isLive: true };
 }
 
-function fixed(name: string): { readonly name: string; readonly isLive: boolean } {
-  return { name, isLive: false };
+function fixed(...rows: readonly OptionRow<unknown>[]): Choice {
+  return { rows, isLive: false };
 }
