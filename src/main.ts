@@ -77,7 +77,7 @@ async function execute(): Promise<number> {
     case 'done':
       return invocation.exitCode;
     case 'run':
-      return withLog(invocation.options, async (log) => run(invocation.options, log));
+      return withLog(invocation.options, async (log) => run(invocation, log));
     case 'check':
       return withLog(invocation.options, async (log) => check(invocation.options, log));
     case 'doctor':
@@ -130,7 +130,10 @@ async function withLog(
   }
 }
 
-async function run(options: Options, written: AdjustableLog): Promise<number> {
+async function run(
+  { options, configText }: Invocation & { readonly command: 'run' },
+  written: AdjustableLog,
+): Promise<number> {
   const log = new EventLog({ clock, log: written });
   const { stop, abort, stopNow, onHangUp } = stopSignals(log);
   const metrics = new PrometheusMetrics();
@@ -216,7 +219,7 @@ async function run(options: Options, written: AdjustableLog): Promise<number> {
     },
     { ...options, defaults: { discoveries: discoveryChoices(options), balance: options.balance } },
   );
-  const files = { options, read: optionsNow };
+  const files = { options, configText, read: optionsNow };
   onHangUp(await followFiles({ clock, log, daemon, proxier }, files, resources));
   const view = new DaemonView({ clock, daemon, proxier, kernel, events: log }, { version: packageVersion() });
   metrics.observe(view);

@@ -75,7 +75,8 @@ export interface ProgramDependencies {
 
 /** What is to be done; `done` is what the program did itself, by printing. */
 export type Invocation =
-  | { readonly command: 'run'; readonly options: Options }
+  /** `configText`: the config file as it was read for these options; undefined where there is none. */
+  | { readonly command: 'run'; readonly options: Options; readonly configText: string | undefined }
   | { readonly command: 'check'; readonly options: Options }
   | { readonly command: 'doctor'; readonly options: DoctorOptions }
   | { readonly command: 'cleanup'; readonly options: LogOptions }
@@ -172,7 +173,9 @@ function invoke(dependencies: ProgramDependencies, command: Command, rest: reado
     case 'run':
     case 'check': {
       const options = withProblems(before, resolveOptions(read));
-      return options.ok ? { command, options: options.value } : refuse(dependencies, options.problems);
+      if (!options.ok) return refuse(dependencies, options.problems);
+      if (command === 'check') return { command, options: options.value };
+      return { command, options: options.value, configText: config.file?.text };
     }
     case 'doctor': {
       const options = withProblems(before, resolveDoctorOptions(read));

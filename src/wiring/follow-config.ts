@@ -73,39 +73,41 @@ export interface ReloadDependencies {
   readonly proxier: UserspaceProxier;
 }
 
-/** What the command line, the environment and the config file say now; or what is wrong, line by line. */
-export type ReadOptions = () => Options | readonly string[];
+/** What a daemon runs with. */
+export interface ConfigInForce {
+  readonly options: Options;
+  /** The text of the config file that they were read from; undefined without one. */
+  readonly configText: string | undefined;
+  /** What the command line, the environment and the config file say now; or what is wrong, line by line. */
+  readonly read: () => Options | readonly string[];
+}
 
 /**
  * Has a daemon follow its config file: what a running daemon can take is applied, what it cannot is said by
  * name, and a file that is wrong changes nothing.
  *
- * @param options - What the daemon runs with.
  * @returns Reads everything anew now. Without a config file nothing is followed, as nothing else changes.
  */
 export function followConfig(
   dependencies: ReloadDependencies,
-  { options, read }: { readonly options: Options; readonly read: ReadOptions },
+  { options, configText, read }: ConfigInForce,
   resources: AsyncDisposableStack,
 ): () => void {
   const { clock, log } = dependencies;
   const { config: path } = options;
   if (path === undefined) return () => undefined;
   let applied = options;
-  // The file may have changed since it was read for the start; mostly it has not, which is no news.
-  let isNews = false;
   return followText(
     { clock },
-    { path, known: undefined },
+    { path, known: configText },
     {
       onText: () => {
         const next = read();
-        if ('provider' in next) applied = apply(dependencies, applied, next, isNews);
+        if ('provider' in next) applied = apply(dependencies, applied, next);
         else {
           for (const line of next) log.error(line);
           log.error(`config file ${path} is wrong; embassy goes on as before`);
         }
-        isNews = true;
       },
       onTrouble: (reason) => {
         log.error(`the config file cannot be read (${reason}); embassy goes on as before`);
@@ -116,19 +118,14 @@ export function followConfig(
 }
 
 /** @returns What is in force now: what cannot change while it runs stays as it was. */
-function apply(
-  { daemon, log, proxier }: ReloadDependencies,
-  before: Options,
-  next: Options,
-  isNews: boolean,
-): Options {
+function apply({ daemon, log, proxier }: ReloadDependencies, before: Options, next: Options): Options {
   const changed = (Object.keys(CHOICES) as (keyof Options)[]).filter(
     (key) => JSON.stringify(before[key]) !== JSON.stringify(next[key]),
   );
   const taken = changed.filter((key) => CHOICES[key].isLive);
   const left = changed.filter((key) => !CHOICES[key].isLive);
   if (changed.length === 0) {
-    if (isNews) log.info('the config was read anew; nothing has changed');
+    log.info('the config was read anew; nothing has changed');
     return before;
   }
   const { balance, debug, drainMs, maxBindings } = next;

@@ -194,6 +194,16 @@ describe('program', () => {
     });
   }
 
+  it('hands over the text of the config file that the options were read from', () => {
+    const { invocation } = run(['-config=e.yaml', FILE], { readFile: () => 'drain: 5s\n' });
+    assert(invocation.command === 'run');
+    assert.equal(invocation.options.drainMs, 5_000);
+    assert.equal(invocation.configText, 'drain: 5s\n');
+    const alone = run([FILE]).invocation;
+    assert(alone.command === 'run');
+    assert.equal(alone.configText, undefined);
+  });
+
   it('shows commands and examples, and options under their headings', () => {
     const { out } = run(['--help']);
     assert.match(out, /^Commands:\n  run +serve until told to stop \(the default\)\n  check /m);
