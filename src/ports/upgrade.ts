@@ -2,7 +2,8 @@
 export interface Successor {
   readonly pid: number;
   /**
-   * Resolves once it could serve, with what it does not know yet, in words; nothing where it knows all.
+   * Resolves once it could serve, with what it does not know yet, in words; nothing where it knows all. Need
+   * not be waited for: a rejection that nobody hears is no fault.
    *
    * @throws {SuccessorError} It ended, or could not be started.
    */

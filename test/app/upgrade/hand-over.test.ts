@@ -75,6 +75,14 @@ describe('HandOver', () => {
     });
   }
 
+  it('ends a successor at once where this daemon was told to stop before', async () => {
+    const bench = handing();
+    bench.stop.abort();
+    assert.equal(await bench.handOver.prepare({ signal: bench.stop.signal }), undefined);
+    assert.equal(bench.killed(), 1);
+    assert.match(bench.log.messages('error')[0] ?? '', /this one was told to stop$/);
+  });
+
   it('prepares one at a time', async () => {
     const bench = handing();
     const first = bench.handOver.prepare({ signal: never });
