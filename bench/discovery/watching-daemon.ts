@@ -57,7 +57,7 @@ export class WatchingDaemon implements AsyncDisposable {
     );
     await until(
       'every service to be known',
-      async () => ((await daemon.#status('/readyz')) === 200 ? true : undefined),
+      async () => ((await daemon.status('/readyz')) === 200 ? true : undefined),
       {
         timeoutMs: READY_TIMEOUT_MS,
         explain: async () => Promise.resolve(daemon.#log),
@@ -79,21 +79,24 @@ export class WatchingDaemon implements AsyncDisposable {
     return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S;
   }
 
+  /** Asks its API for a document, and takes it whole. */
+  async status(path: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const asking = request({ socketPath: this.#socket, path, headers: { host: 'localhost' } }, (answer) => {
+        answer.once('error', reject).once('end', () => {
+          resolve(answer.statusCode ?? 0);
+        });
+        answer.resume();
+      });
+      asking.once('error', reject);
+      asking.end();
+    });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child.exitCode !== null) return;
     const exited = new Promise((resolve) => this.#child.once('exit', resolve));
     this.#child.kill('SIGTERM');
     await exited;
-  }
-
-  async #status(path: string): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const asking = request({ socketPath: this.#socket, path, headers: { host: 'localhost' } }, (answer) => {
-        answer.resume();
-        resolve(answer.statusCode ?? 0);
-      });
-      asking.once('error', reject);
-      asking.end();
-    });
   }
 }

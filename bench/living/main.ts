@@ -1,5 +1,4 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { request } from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -37,7 +36,7 @@ async function idle(): Promise<readonly string[]> {
   await delay(CALM_MS);
   const rssMb = await daemon.rssMb();
   const quiet = await cpuPart(daemon, async () => delay(MEASURED_MS));
-  const asked = await cpuPart(daemon, askForAWhile);
+  const asked = await cpuPart(daemon, async () => askForAWhile(daemon));
   const perRequest =
     ((asked - quiet) * MEASURED_MS) / ((MEASURED_MS / 1_000) * STATUS_PER_S * STATUS_PATHS.length);
   return [
@@ -83,24 +82,13 @@ async function cpuPart(daemon: WatchingDaemon, work: () => Promise<unknown>): Pr
   return ((await daemon.cpuS()) - fromS) / ((performance.now() - fromMs) / 1_000);
 }
 
-async function askForAWhile(): Promise<void> {
+async function askForAWhile(daemon: WatchingDaemon): Promise<void> {
   const endAtMs = performance.now() + MEASURED_MS;
   while (performance.now() < endAtMs) {
     const pause = delay(1_000 / STATUS_PER_S);
-    await Promise.all(STATUS_PATHS.map(async (asked) => ask(asked)));
+    await Promise.all(STATUS_PATHS.map(async (asked) => daemon.status(asked)));
     await pause;
   }
-}
-
-async function ask(asked: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const asking = request({ socketPath: socket, path: asked, headers: { host: 'localhost' } }, (answer) => {
-      answer.resume();
-      answer.once('end', resolve);
-    });
-    asking.once('error', reject);
-    asking.end();
-  });
 }
 
 function row(...cells: readonly string[]): string {
