@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { setEnvironment } from '../../e2e/support/environment.ts';
 import { startOuterNetwork } from '../../e2e/support/outer-network.ts';
 import { prepare } from '../../e2e/support/prepare.ts';
+import { percentile } from '../statistics.ts';
 import { startConsul, startEtcd } from './registries.ts';
 import { WatchingDaemon } from './watching-daemon.ts';
 import type { AddressInfo } from 'node:net';
@@ -145,11 +146,6 @@ async function isServed(port: number): Promise<boolean> {
       resolve(isAnswered);
     });
   });
-}
-
-function percentile(values: readonly number[], part: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
 }
 
 function say(line: string): void {

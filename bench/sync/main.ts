@@ -5,6 +5,7 @@ import { NftablesProxier } from '../../src/adapters/nftables/nftables-proxier.ts
 import { NodeClock } from '../../src/adapters/node/node-clock.ts';
 import { RoutingTable } from '../../src/domain/routing-table.ts';
 import { MemoryLog } from '../../sim/log.ts';
+import { percentile } from '../statistics.ts';
 import { binding, poolOf } from '../../test/support/bindings.ts';
 import { address, endpoint } from '../../test/support/endpoints.ts';
 import { NOTHING_PUBLISHED } from '../../src/domain/published-port.ts';
@@ -63,9 +64,7 @@ async function measure(services: number): Promise<string> {
     await proxier.sync(new RoutingTable(change + 2, next));
     changeMs.push(performance.now() - fromMs);
   }
-  changeMs.sort((a, b) => a - b);
-  const at = (part: number): string =>
-    (changeMs[Math.floor(changeMs.length * part)] ?? Number.NaN).toFixed(0);
+  const at = (part: number): string => percentile(changeMs, part).toFixed(0);
   return `| ${services} | ${coldMs.toFixed(0)} | ${at(0.5)} | ${at(0.99)} |`;
 }
 

@@ -1,5 +1,6 @@
 import { compareStartedAt } from '../../src/domain/consumer.ts';
 import { formatDescriptor } from '../../src/domain/descriptor.ts';
+import { percentile } from '../percentile.ts';
 import type { IpAddress } from '../../src/domain/address.ts';
 import type { Consumer } from '../../src/domain/consumer.ts';
 import type { Descriptor } from '../../src/domain/descriptor.ts';
@@ -63,9 +64,9 @@ export class AddressHandover implements Checker {
 
   /** What was measured so far. */
   get window(): HandoverWindow {
-    const sorted = [...this.#windows.values()].sort((a, b) => a - b);
-    const p99Ms = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * 0.99))] ?? 0;
-    return { count: sorted.length, maxMs: sorted.at(-1) ?? 0, p99Ms };
+    const servedMs = [...this.#windows.values()];
+    const [maxMs = 0, p99Ms = 0] = [percentile(servedMs, 1), percentile(servedMs, 0.99)];
+    return { count: servedMs.length, maxMs, p99Ms };
   }
 
   onTold(item: ProviderItem): void {

@@ -1,4 +1,5 @@
 import { BIN_MS } from '../chronicler.ts';
+import { percentile } from '../percentile.ts';
 import { replayCommand } from '../report.ts';
 import { convergenceDots, faultLanes, heatMap, lines, stackedBars } from './charts.ts';
 import { escape } from './escape.ts';
@@ -178,11 +179,6 @@ function key(series: readonly { readonly name: string; readonly style: string }[
 function inTime(ms: number | undefined): string {
   if (ms === undefined) return '–';
   return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`;
-}
-
-function percentile(values: readonly number[], part: number): number | undefined {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
 }
 
 function add(a: number, b: number): number {

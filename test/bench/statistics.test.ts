@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { summarise } from '../../bench/statistics.ts';
+import { percentile, summarise } from '../../bench/statistics.ts';
 import { replaceTable } from '../../bench/table.ts';
 
 describe('summarise', () => {
@@ -10,6 +10,19 @@ describe('summarise', () => {
 
   it('has nothing to tell of no round', () => {
     assert.equal(summarise([]), undefined);
+  });
+});
+
+describe('percentile', () => {
+  it('tells below what a part of the values lies', () => {
+    assert.deepEqual(
+      [0, 0.5, 1].map((part) => percentile([10, 1, 9], part)),
+      [1, 9, 10],
+    );
+  });
+
+  it('has no number to tell of nothing', () => {
+    assert(Number.isNaN(percentile([], 0.5)));
   });
 });
 
