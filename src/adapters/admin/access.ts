@@ -1,5 +1,11 @@
+/**
+ * Read without a token in any case. Probes of orchestrators learn nothing but a yes or no; the page's own
+ * files hold nothing of the daemon: the page asks for the token and brings it.
+ */
+const OPEN_PATHS = /^\/(?:healthz|readyz|page\/[a-z.]+)?$/;
+
 /** A request, as far as it decides on access. */
-export interface AccessRequest {
+export interface AdminRequest {
   readonly method: string;
   /** Whether it came over the unix socket, which only its owner can open. */
   readonly isLocalSocket: boolean;
@@ -24,12 +30,6 @@ export interface Denial {
   readonly problem: string;
 }
 
-/** Probes of orchestrators ask without a token; they learn nothing but a yes or no. */
-const OPEN_PATHS: readonly string[] = ['/healthz', '/readyz'];
-
-/** The page's own files hold nothing of the daemon; the page asks for the token and brings it. */
-const PAGE_PATHS = /^\/(?:page\/[a-z.]+)?$/;
-
 /**
  * Decides whether a request is answered.
  *
@@ -42,7 +42,7 @@ const PAGE_PATHS = /^\/(?:page\/[a-z.]+)?$/;
  *
  * Pure but for `sameText`.
  */
-export function denialOf(request: AccessRequest, path: string, rules: AccessRules): Denial | undefined {
+export function denialOf(request: AdminRequest, path: string, rules: AccessRules): Denial | undefined {
   if (request.isLocalSocket) return undefined;
   if (!isLiteralHost(request.host)) {
     return {
@@ -54,8 +54,7 @@ export function denialOf(request: AccessRequest, path: string, rules: AccessRule
   if (changes && request.origin !== undefined) {
     return { status: 403, problem: 'a web page may not change anything' };
   }
-  const needsToken =
-    changes || (rules.readsNeedToken && !OPEN_PATHS.includes(path) && !PAGE_PATHS.test(path));
+  const needsToken = changes || (rules.readsNeedToken && !OPEN_PATHS.test(path));
   if (!needsToken) return undefined;
   if (rules.token === undefined) {
     return {

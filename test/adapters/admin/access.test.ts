@@ -1,21 +1,21 @@
 import assert from 'node:assert/strict';
 import { denialOf } from '../../../src/adapters/admin/access.ts';
-import type { AccessRequest } from '../../../src/adapters/admin/access.ts';
+import type { AdminRequest } from '../../../src/adapters/admin/access.ts';
 
-const READ: AccessRequest = {
+const READ: AdminRequest = {
   method: 'GET',
   isLocalSocket: false,
   host: '127.0.0.1:9998',
   origin: undefined,
   authorization: undefined,
 };
-const CHANGE: AccessRequest = { ...READ, method: 'POST' };
+const CHANGE: AdminRequest = { ...READ, method: 'POST' };
 const TOKEN = { authorization: 'Bearer s3cret' };
 
 describe('denialOf', () => {
   const rows: readonly {
     readonly name: string;
-    readonly request: AccessRequest;
+    readonly request: AdminRequest;
     readonly path?: string;
     readonly token?: string;
     readonly readsNeedToken?: boolean;
