@@ -1,15 +1,13 @@
-import { LineCounter, isMap, isScalar, isSeq, parseDocument } from 'yaml';
+import { isMap, isScalar, isSeq } from 'yaml';
 import { OPTION_ROWS, findOption } from './options.ts';
 import { suggestion } from './nearest-name.ts';
 import { printable } from '../domain/printable.ts';
+import { readYaml } from '../domain/read-yaml.ts';
 import type { OptionRow } from './option-row.ts';
 import type { Problem } from '../domain/result.ts';
 
 /** The longest config file, in characters; a real one has less than a thousand. */
 const CONFIG_LENGTH_MAX = 1_048_576;
-
-/** Syntax errors told of one file; the first is nearly always the cause of the others. */
-const SYNTAX_PROBLEMS_MAX = 5;
 
 /** A value and where it stands. */
 export interface ConfigValue {
@@ -38,33 +36,22 @@ export interface ParsedConfig {
  */
 export function parseConfigFile(text: string, path: string): ParsedConfig {
   const place = `config file ${printable(path)}`;
-  if (text.length > CONFIG_LENGTH_MAX) {
-    return nothing([{ place, message: `longer than ${CONFIG_LENGTH_MAX} characters` }]);
-  }
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  if (document.errors.length > 0) {
-    const problems = document.errors.slice(0, SYNTAX_PROBLEMS_MAX).map((error): Problem => {
-      const { line, col } = lines.linePos(error.pos[0]);
-      return { place: `${place}, line ${line}`, column: col, message: printable(error.message) };
-    });
-    return nothing(problems);
-  }
-  const { contents } = document;
+  const yaml = readYaml(text, place, { lengthMax: CONFIG_LENGTH_MAX });
+  if (!yaml.ok) return nothing(yaml.problems);
+  const { contents } = yaml.value.document;
   if (contents === null || (isScalar(contents) && contents.value === null)) {
     return nothing([]);
   }
   if (!isMap(contents)) {
-    return nothing([{ place, message: 'not a YAML map; write lines like "port: 9999"' }]);
+    return nothing([yaml.value.whole('not a YAML map; write lines like "port: 9999"')]);
   }
 
   const values = new Map<string, readonly ConfigValue[]>();
   const problems: Problem[] = [];
-  const lineOf = (node: unknown): number => lines.linePos(startOf(node)).line;
   for (const { key, value } of contents.items) {
     const name = isScalar(key) ? String(key.value) : undefined;
     const option = name === undefined ? undefined : findOption(name);
-    const at = `${place}, line ${lineOf(key)}`;
+    const at = `${place}, line ${yaml.value.lineOf(key)}`;
     if (option === undefined || option.name === 'config') {
       problems.push({ place: at, message: keyProblem(name) });
       continue;
@@ -80,7 +67,7 @@ export function parseConfigFile(text: string, path: string): ParsedConfig {
     }
     const texts: ConfigValue[] = [];
     for (const item of items) {
-      const itemPlace = `${place}, line ${lineOf(isScalar(item) ? item : key)}, ${option.name}`;
+      const itemPlace = `${place}, line ${yaml.value.lineOf(isScalar(item) ? item : key)}, ${option.name}`;
       const written = scalarText(item);
       if (written === undefined) problems.push({ place: itemPlace, message: 'takes a plain value' });
       else if (written !== '') texts.push({ text: written, place: itemPlace });
@@ -111,8 +98,4 @@ function scalarText(node: unknown): string | undefined {
   if (node.value === null) return '';
   if (typeof node.value === 'string') return node.value;
   return node.source ?? JSON.stringify(node.value);
-}
-
-function startOf(node: unknown): number {
-  return isScalar(node) && node.range ? node.range[0] : 0;
 }

@@ -1,7 +1,9 @@
-import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
+import { isMap, isNode, isScalar, isSeq } from 'yaml';
 import { printable } from '../../domain/printable.ts';
+import { readYaml } from '../../domain/read-yaml.ts';
 import type { Node, YAMLMap } from 'yaml';
 import type { AccessPolicy, AccessRule, ContainerRule, LabelRule } from '../../domain/access-policy.ts';
+import type { YamlText } from '../../domain/read-yaml.ts';
 import type { Problem } from '../../domain/result.ts';
 
 /** Characters of a file, and rules of one: each binding is held against all of them. */
@@ -10,9 +12,6 @@ const RULES_MAX = 10_000;
 
 /** Characters of a pattern. */
 const GLOB_LENGTH_MAX = 512;
-
-/** Syntax errors told of one broken edit; the first is nearly always the cause of the others. */
-const SYNTAX_PROBLEMS_MAX = 5;
 
 const RULE_KEYS = ['containers', 'services', 'except'] as const;
 const CONTAINER_KEYS = ['name', 'image', 'network', 'label'] as const;
@@ -32,25 +31,15 @@ export type ParsedPolicy =
  * Pure.
  */
 export function parsePolicy(text: string, path: string): ParsedPolicy {
-  const place = printable(path);
-  const failed = (message: string): ParsedPolicy => ({ ok: false, problems: [{ place, message }] });
-  if (text.length > FILE_LENGTH_MAX) return failed(`longer than ${FILE_LENGTH_MAX} characters`);
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const at = (offset: number, message: string): Problem => {
-    const { line, col } = lines.linePos(offset);
-    return { place: `${place}, line ${line}`, column: col, message };
-  };
-  if (document.errors.length > 0) {
-    const errors = document.errors.slice(0, SYNTAX_PROBLEMS_MAX);
-    return { ok: false, problems: errors.map((error) => at(error.pos[0], printable(error.message))) };
-  }
-  const root = document.contents;
+  const yaml = readYaml(text, path, { lengthMax: FILE_LENGTH_MAX });
+  if (!yaml.ok) return yaml;
+  const root = yaml.value.document.contents;
   const list = isMap(root) ? root.get('rules', true) : undefined;
   if (!isMap(root) || !isSeq(list)) {
-    return failed("has no list of rules; write 'rules:' and '- services: [/services/*]' below it");
+    const message = "has no list of rules; write 'rules:' and '- services: [/services/*]' below it";
+    return { ok: false, problems: [yaml.value.whole(message)] };
   }
-  const reader = new Reader((node, message) => at(node?.range?.[0] ?? 0, message));
+  const reader = new Reader(yaml.value);
   reader.keys(root, ['rules']);
   const written = list.items.slice(0, RULES_MAX);
   if (list.items.length > RULES_MAX)
@@ -62,14 +51,14 @@ export function parsePolicy(text: string, path: string): ParsedPolicy {
 /** Reads rules and keeps what is wrong with them. */
 class Reader {
   readonly problems: Problem[] = [];
-  readonly #at: (node: Node | undefined, message: string) => Problem;
+  readonly #yaml: YamlText;
 
-  constructor(at: (node: Node | undefined, message: string) => Problem) {
-    this.#at = at;
+  constructor(yaml: YamlText) {
+    this.#yaml = yaml;
   }
 
   report(node: Node | undefined, message: string): void {
-    this.problems.push(this.#at(node, message));
+    this.problems.push(this.#yaml.at(node, message));
   }
 
   /** Undefined, and reported, where any part of it is wrong. */

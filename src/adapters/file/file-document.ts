@@ -1,19 +1,18 @@
-import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
+import { isAlias, isMap, isNode, isScalar, isSeq } from 'yaml';
 import { z } from 'zod';
 import { formatSocketAddress, parseHost, parseHostAndPort, parsePort } from '../../domain/address.ts';
 import { endpointId, WEIGHT_DEFAULT, WEIGHT_MAX } from '../../domain/endpoint.ts';
+import { readYaml } from '../../domain/read-yaml.ts';
 import { parseServiceName, wildcardOffset } from '../../domain/service-name.ts';
-import type { Document, Node } from 'yaml';
+import type { Node } from 'yaml';
 import type { HostName, IpAddress, Port } from '../../domain/address.ts';
 import type { ToldEndpoint } from '../../domain/endpoint.ts';
+import type { YamlText } from '../../domain/read-yaml.ts';
 import type { Problem } from '../../domain/result.ts';
 import type { ServiceName } from '../../domain/service-name.ts';
 
 /** Characters of a file; a hundred thousand endpoints fit. */
 const FILE_LENGTH_MAX = 8 * 1024 * 1024;
-
-/** Syntax errors told of one broken edit; the first is nearly always the cause of the others. */
-const SYNTAX_PROBLEMS_MAX = 5;
 
 const FORM = 'write "address:port" or {address, port, weight, tags}';
 
@@ -47,12 +46,6 @@ export type ParsedFile =
   | { readonly ok: true; readonly value: FileContent }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** A text being read: positions become problems. */
-interface Source {
-  readonly document: Document;
-  at(node: Node | undefined, message: string): Problem;
-}
-
 /**
  * Reads the endpoints file [C7]: YAML or JSON, service name → list of `address:port` or
  * `{address, port, weight, tags}`.
@@ -65,24 +58,13 @@ interface Source {
  * Pure; O(length).
  */
 export function parseFile(text: string, path: string): ParsedFile {
-  if (text.length > FILE_LENGTH_MAX) {
-    return { ok: false, problems: [{ place: path, message: `longer than ${FILE_LENGTH_MAX} characters` }] };
-  }
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const problemAt = (offset: number, message: string): Problem => {
-    const { line, col } = lines.linePos(offset);
-    return { place: `${path}, line ${line}`, column: col, message };
-  };
-  if (document.errors.length > 0) {
-    const errors = document.errors.slice(0, SYNTAX_PROBLEMS_MAX);
-    return { ok: false, problems: errors.map((error) => problemAt(error.pos[0], error.message)) };
-  }
-  const root = document.contents;
-  const source: Source = { document, at: (node, message) => problemAt(node?.range?.[0] ?? 0, message) };
+  const yaml = readYaml(text, path, { lengthMax: FILE_LENGTH_MAX });
+  if (!yaml.ok) return yaml;
+  const source = yaml.value;
+  const root = source.document.contents;
   if (root === null || (isScalar(root) && root.value === null)) {
     const message = 'the file is empty; {} says that there is no service';
-    return { ok: false, problems: [{ place: path, message }] };
+    return { ok: false, problems: [source.whole(message)] };
   }
   if (!isMap(root)) {
     const message = 'must be a map from service names to lists of endpoints';
@@ -93,7 +75,7 @@ export function parseFile(text: string, path: string): ParsedFile {
 
 function readServices(
   pairs: readonly { readonly key: unknown; readonly value: unknown }[],
-  source: Source,
+  source: YamlText,
 ): FileContent {
   const services = new Map<ServiceName, FileService>();
   const problems: Problem[] = [];
@@ -117,7 +99,7 @@ function readServices(
   return { services, problems };
 }
 
-function readService(value: unknown, keyNode: Node | undefined, source: Source): FileService {
+function readService(value: unknown, keyNode: Node | undefined, source: YamlText): FileService {
   if (value === null || (isScalar(value) && value.value === null)) return { endpoints: [], problems: [] };
   if (!isSeq<Node>(value)) {
     return { endpoints: undefined, problems: [source.at(keyNode, `must be a list of endpoints: ${FORM}`)] };
@@ -139,14 +121,14 @@ function readService(value: unknown, keyNode: Node | undefined, source: Source):
 }
 
 /** What an alias (`*name`) stands for; undefined if and only if there is no such anchor. */
-function resolve(node: unknown, source: Source): unknown {
+function resolve(node: unknown, source: YamlText): unknown {
   return isAlias(node) ? node.resolve(source.document) : node;
 }
 
 function readEntry(
   place: Node,
   node: unknown,
-  source: Source,
+  source: YamlText,
 ): ToldEndpoint | { readonly problems: readonly Problem[] } {
   const value = valueOf(node, source);
   if (typeof value === 'string') {
@@ -183,7 +165,7 @@ function readEntry(
 }
 
 /** The plain value of a node; undefined where an alias within it stands for nothing, or for far too much. */
-function valueOf(node: unknown, source: Source): unknown {
+function valueOf(node: unknown, source: YamlText): unknown {
   try {
     return isNode(node) ? node.toJS(source.document) : undefined;
   } catch (error) {
