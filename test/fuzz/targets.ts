@@ -1,3 +1,4 @@
+import { parsePolicy } from '../../src/adapters/access-policy/parse-policy.ts';
 import { parseHttpDate } from '../../src/adapters/doctor/parse-http-date.ts';
 import { parseInstances } from '../../src/adapters/consul/instance-document.ts';
 import { negotiateApiVersion } from '../../src/adapters/docker/api-version.ts';
@@ -192,6 +193,22 @@ export const TARGETS: readonly Target[] = [
     isJson: false,
     words: [...YAML_WORDS, 'discovery', 'dnat', 'true', 'drain', '5s', 'port'],
     parse: (text) => parseConfigFile(text, 'embassy.yaml'),
+  },
+  {
+    name: 'access-policy',
+    isJson: false,
+    words: [
+      ...YAML_WORDS,
+      'rules',
+      'containers',
+      'services',
+      'except',
+      'name',
+      'label',
+      'a=b',
+      '/services/*',
+    ],
+    parse: (text) => parsePolicy(text, 'policy.yaml'),
   },
   {
     name: 'discovery-url',

@@ -31,7 +31,8 @@ export type ParsedPolicy =
  * Pure.
  */
 export function parsePolicy(text: string, path: string): ParsedPolicy {
-  const yaml = readYaml(text, path, { lengthMax: FILE_LENGTH_MAX });
+  // A key that stands twice is its rule's fault, and no reason to refuse the others.
+  const yaml = readYaml(text, path, { lengthMax: FILE_LENGTH_MAX, uniqueKeys: false });
   if (!yaml.ok) return yaml;
   const root = yaml.value.document.contents;
   const list = isMap(root) ? root.get('rules', true) : undefined;
@@ -80,18 +81,23 @@ class Reader {
   }
 
   /**
-   * Reports the keys that are not known, and those without a value (`{ services: x, except }`): such a key
-   * reads like an absent one, and without its exception a rule would allow more.
+   * Reports the keys that are not known, those given twice, of which one would not count, and those without a
+   * value (`{ services: x, except }`): such a key reads like an absent one, and without its exception a rule
+   * would allow more.
    */
   keys(map: YAMLMap, known: readonly string[]): void {
+    const seen = new Set<string>();
     for (const { key, value } of map.items) {
       const name = isScalar(key) ? String(key.value) : '';
       const at = isNode(key) ? key : undefined;
       if (!known.includes(name)) {
         this.report(at, `unknown key '${printable(name)}'; there are ${known.join(', ')}`);
+      } else if (seen.has(name)) {
+        this.report(at, `'${name}' is given twice; keep one of them`);
       } else if (value === null) {
         this.report(at, `'${name}' has no value; give it one, or leave it out`);
       }
+      seen.add(name);
     }
   }
 

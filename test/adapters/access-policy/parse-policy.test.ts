@@ -103,6 +103,21 @@ describe('parsePolicy', () => {
       says: "column 21: 'name' has no value",
     },
     { name: 'a key that is only asked for', rule: '? services\n    ? except', says: "'except' has no value" },
+    {
+      name: 'services given twice',
+      rule: '{ services: x, services: y }',
+      says: "column 20: 'services' is given twice; keep one of them",
+    },
+    {
+      name: 'two exceptions, of which one would not count',
+      rule: '{ services: x, except: [], except: y }',
+      says: "column 32: 'except' is given twice",
+    },
+    {
+      name: 'a name given twice',
+      rule: '{ containers: { name: x, name: y }, services: z }',
+      says: "column 30: 'name' is given twice",
+    },
     { name: 'half an exception', rule: '{ services: x, except: [y, 7] }', says: "'except' takes a text" },
   ];
   for (const { name, rule, says } of wrong) {
@@ -118,6 +133,19 @@ describe('parsePolicy', () => {
       assert(said.includes(says), said);
     });
   }
+
+  it('names the line of a key given twice, and reads the first list of two', () => {
+    const parsed = parsePolicy('rules:\n  - services: x\n    services: y\n  - services: z\nrules: []\n', 'p');
+    assert(parsed.ok);
+    assert.deepEqual(
+      parsed.value.rules.map(({ services }) => services),
+      [['z']],
+    );
+    assert.deepEqual(parsed.problems.map(formatProblem), [
+      "p, line 5, column 1: 'rules' is given twice; keep one of them",
+      "p, line 3, column 5: 'services' is given twice; keep one of them",
+    ]);
+  });
 
   it('names an unknown key of the whole, and reads the rest', () => {
     const parsed = parsePolicy('default: allow\nrules: [{ services: x }]\n', 'p');
