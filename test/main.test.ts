@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -57,6 +60,38 @@ describe('embassy as a process', function () {
       await exited;
       assert.equal(child.exitCode, 0, lines.join('\n'));
       assert.match(lines.join('\n'), /embassy stopped/);
+    });
+  }
+
+  for (const { name, rule, exitCode, says } of [
+    {
+      name: 'fails at a rule of the policy that cannot be read, and says where it stands',
+      rule: '{ services: x, except: y, except: z }',
+      exitCode: 1,
+      says: /^1 problem:\n {2}.*policy\.yaml, line 2, column 31: 'except' is given twice; .* allows nothing$/m,
+    },
+    {
+      name: 'has nothing to say of a good policy',
+      rule: '{ services: x }',
+      exitCode: 0,
+      says: /^Nothing would/,
+    },
+  ]) {
+    it(`[C8] checks, and ${name}`, async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'embassy-policy-'));
+      try {
+        const policy = join(folder, 'policy.yaml');
+        await writeFile(policy, `rules:\n  - ${rule}\n  - services: kept\n`);
+        const child = spawn(process.execPath, [MAIN, 'check', ...ALONE, `--access-policy=${policy}`], {
+          stdio: ['ignore', 'pipe', 'ignore'],
+          env: ENVIRONMENT,
+        });
+        const [said] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+        assert.match(said, says);
+        assert.equal(child.exitCode, exitCode, said);
+      } finally {
+        await rm(folder, { recursive: true });
+      }
     });
   }
 

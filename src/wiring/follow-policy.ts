@@ -14,23 +14,29 @@ export class AccessPolicyError extends Error {
   override readonly name = 'AccessPolicyError';
 }
 
+/** A policy that was read. */
+interface ReadPolicy {
+  readonly policy: AccessPolicy;
+  /** What the file said. */
+  readonly text: string;
+  /** The rules that cannot be read. */
+  readonly problems: readonly Problem[];
+}
+
 /**
- * Reads the access policy that was named; a rule that cannot be read is said and allows nothing.
+ * Reads the access policy that was named; a rule that cannot be read becomes a problem and allows nothing.
  *
  * @returns Undefined where none was named: every container may use every service.
  * @throws {AccessPolicyError} It cannot be read at all.
  */
-export async function readPolicy(
-  log: Log,
-  path: string | undefined,
-): Promise<{ readonly policy: AccessPolicy; readonly text: string } | undefined> {
+export async function readPolicy(log: Log, path: string | undefined): Promise<ReadPolicy | undefined> {
   if (path === undefined) return undefined;
   const text = await firstText(createFileClient(path));
   const parsed = parsePolicy(text, path);
   if (!parsed.ok)
     throw new AccessPolicyError(`no access policy: ${parsed.problems.map(formatProblem).join('; ')}`);
-  tell(log, parsed.value, parsed.problems);
-  return { policy: parsed.value, text };
+  tellSize(log, parsed.value);
+  return { policy: parsed.value, text, problems: parsed.problems.map(leftOut) };
 }
 
 /**
@@ -46,6 +52,7 @@ export async function followPolicy(
 ): Promise<() => void> {
   const first = await readPolicy(log, path);
   if (first === undefined || path === undefined) return () => undefined;
+  for (const problem of first.problems) log.error(formatProblem(problem));
   daemon.setPolicy(first.policy);
   return followText(
     { clock },
@@ -54,7 +61,8 @@ export async function followPolicy(
       onText: (text) => {
         const parsed = parsePolicy(text, path);
         if (parsed.ok) {
-          tell(log, parsed.value, parsed.problems);
+          for (const problem of parsed.problems) log.error(formatProblem(leftOut(problem)));
+          tellSize(log, parsed.value);
           daemon.setPolicy(parsed.value);
           return;
         }
@@ -81,9 +89,11 @@ async function firstText(client: FileClient): Promise<string> {
   }
 }
 
-function tell(log: Log, policy: AccessPolicy, problems: readonly Problem[]): void {
-  for (const problem of problems)
-    log.error(`${formatProblem(problem)}; the rule is left out and allows nothing`);
+function leftOut(problem: Problem): Problem {
+  return { ...problem, message: `${problem.message}; the rule is left out and allows nothing` };
+}
+
+function tellSize(log: Log, policy: AccessPolicy): void {
   const { length } = policy.rules;
   log.info(`access policy ${policy.source}: ${length === 1 ? '1 rule' : `${length} rules`}`);
 }

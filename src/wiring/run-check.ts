@@ -34,7 +34,7 @@ export async function runCheck(
 ): Promise<number> {
   const { clock, random, log, out } = dependencies;
   await using resources = new AsyncDisposableStack();
-  const policy = (await readPolicy(log, options.accessPolicy))?.policy;
+  const access = await readPolicy(log, options.accessPolicy);
   const discoveries = await createDiscoveries({ clock, random }, options, resources);
   const provider = await createProvider(dependencies, options, {
     virtualIps: [],
@@ -45,12 +45,13 @@ export async function runCheck(
     {
       defaults: { discoveries: discoveryChoices(options), balance: options.balance },
       maxBindings: options.maxBindings,
-      policy,
+      policy: access?.policy,
       timeoutMs: SURVEY_TIMEOUT_MS,
       signal: stop,
     },
   );
-  out(formatCheck(found));
-  const wrong = found.problems.length > 0 || found.bindings.some(({ service }) => service.kind !== 'known');
+  const problems = [...(access?.problems ?? []), ...found.problems];
+  out(formatCheck({ ...found, problems }));
+  const wrong = problems.length > 0 || found.bindings.some(({ service }) => service.kind !== 'known');
   return wrong ? EXIT_FAILED : 0;
 }
