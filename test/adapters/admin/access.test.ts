@@ -81,6 +81,13 @@ describe('denialOf', () => {
       path: '/healthz',
       status: undefined,
     },
+    ...['/readyz', '/', '/page/page.js'].map((path) => {
+      const name = `shows ${path}, which tells nothing of the daemon, without a token`;
+      return { name, request: READ, readsNeedToken: true, path, status: undefined };
+    }),
+    ...['/readyz/x', '/page/', '/page/../v1/bindings', '/metrics'].map((path) => {
+      return { name: `wants a token for ${path}`, request: READ, readsNeedToken: true, path, status: 403 };
+    }),
   ];
   for (const { name, request, path = '/v1/bindings', token, readsNeedToken = false, status } of rows) {
     it(name, () => {
