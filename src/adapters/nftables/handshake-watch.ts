@@ -1,19 +1,18 @@
 import { formatSocketAddress } from '../../domain/address.ts';
 import { endpointKey } from '../../domain/endpoint.ts';
-import { readPending } from './read-sets.ts';
+import { readHandshakes } from './read-sets.ts';
 import type { Endpoint } from '../../domain/endpoint.ts';
 import type { DialFeedback } from '../../domain/route.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { KernelRoute } from './kernel-routes.ts';
 import type { NftablesClient } from './nftables-client.ts';
-import type { FoundPending } from './read-sets.ts';
 
-/** How often the kernel is asked who did not answer, in milliseconds; costs two short processes. */
+/**
+ * How often the kernel is asked who answered, in milliseconds: an answer may take so long, up to twice that.
+ * Costs four short processes, two while nobody tries.
+ */
 const LOOK_EVERY_MS = 2_000;
-
-/** How long an endpoint may take to answer, in whole seconds as the kernel lists them: one to two. */
-const ANSWER_S = 2;
 
 /** The most failed attempts that one look reports of an endpoint; more of them say nothing new. */
 const REPORTED_MAX = 100;
@@ -25,17 +24,35 @@ export interface HandshakeWatchDependencies {
   readonly log: Log;
 }
 
+/** Packets by `endpointKey`, as the kernel has them. */
+interface Handshakes {
+  readonly asked: ReadonlyMap<string, number>;
+  readonly answered: ReadonlyMap<string, number>;
+}
+
+/** What was seen of an endpoint. */
+interface Seen {
+  /** Attempts until the last look. */
+  readonly asked: number;
+  readonly answered: number;
+  /** Attempts that are settled: answered, or reported as failed. */
+  readonly settled: number;
+  /** Whether the last that was settled failed. */
+  readonly isFailing: boolean;
+}
+
 /**
  * Tells pools which endpoints do not answer the connections that the kernel leads to them, so that they are
- * ejected as if our own dials had failed. Nobody dials here: the kernel remembers each endpoint that was
- * tried, and how often, until it answers.
+ * ejected as if our own dials had failed. Nobody dials here: the kernel counts attempts and answers of each
+ * endpoint. Attempts that were there at one look and have no answer at the next one failed; whose count of
+ * answers grew is well, since attempts and answers cannot be told apart one by one.
  */
 export class HandshakeWatch {
   readonly #dependencies: HandshakeWatchDependencies;
   readonly #routes: () => Iterable<KernelRoute>;
   readonly #stop = new AbortController();
-  /** What was reported of each endpoint that has not answered since. */
-  #reported: ReadonlyMap<string, number> = new Map();
+  #seen: ReadonlyMap<string, Seen> = new Map();
+  #isBegun = false;
   #cancelLook: () => void = () => undefined;
   #isRunning = false;
 
@@ -43,6 +60,16 @@ export class HandshakeWatch {
   constructor(dependencies: HandshakeWatchDependencies, routes: () => Iterable<KernelRoute>) {
     this.#dependencies = dependencies;
     this.#routes = routes;
+  }
+
+  /** Takes, once, what an earlier run's endpoints were asked for settled; before our table is written. */
+  async begin(): Promise<void> {
+    if (this.#isBegun) return;
+    this.#isBegun = true;
+    const found = await this.#find(() => false);
+    if (found === undefined) return;
+    const { asked, answered } = found;
+    this.#seen = new Map([...asked].map(([key, count]) => [key, fresh(count, answered.get(key) ?? 0)]));
   }
 
   /** Looks from now on, again and again. */
@@ -68,34 +95,75 @@ export class HandshakeWatch {
   }
 
   async #look(): Promise<void> {
+    const found = await this.#find((asked) => this.#isSettled(asked));
+    if (found !== undefined) this.#take(found);
+  }
+
+  /**
+   * Reads both counts of each endpoint.
+   *
+   * @param isEnough - Whether the attempts say all there is to know.
+   * @returns Undefined then, and where there is no table or it cannot be read.
+   */
+  async #find(isEnough: (asked: ReadonlyMap<string, number>) => boolean): Promise<Handshakes | undefined> {
     const { client, log } = this.#dependencies;
+    const options = { signal: this.#stop.signal };
     try {
-      const pending = await readPending(client, { signal: this.#stop.signal });
-      if (pending !== undefined) this.#report(pending);
+      const asked = await readHandshakes('asked', client, options);
+      if (asked === undefined || isEnough(asked)) return undefined;
+      const answered = await readHandshakes('answered', client, options);
+      return answered === undefined ? undefined : { asked, answered };
     } catch (error) {
       log.debug(`the kernel could not be asked who does not answer: ${String(error)}`);
+      return undefined;
     }
   }
 
-  #report(pending: readonly FoundPending[]): void {
-    if (pending.length === 0 && this.#reported.size === 0) return;
-    const pools = this.#poolsOf();
-    const reported = new Map<string, number>();
-    for (const { endpoint, attempts, forS } of pending) {
-      // Tried just now. One that was reported before has answered meanwhile, or it would be older.
-      if (forS < ANSWER_S) continue;
-      const before = this.#reported.get(endpoint) ?? 0;
-      const failed = attempts < before ? attempts : attempts - before;
-      for (const { feedback, endpoint: of } of pools.get(endpoint) ?? []) {
-        for (let n = 0; n < Math.min(failed, REPORTED_MAX); n += 1) feedback.failed(of);
-      }
-      reported.set(endpoint, attempts);
+  /** Whether nobody tried anything since, and nothing waits for an answer. */
+  #isSettled(asked: ReadonlyMap<string, number>): boolean {
+    if (this.#seen.size !== asked.size) return false;
+    for (const [endpoint, count] of asked) {
+      const seen = this.#seen.get(endpoint);
+      if (seen?.asked !== count || seen.settled !== count) return false;
     }
-    for (const endpoint of this.#reported.keys()) {
-      if (reported.has(endpoint)) continue;
+    return true;
+  }
+
+  #take({ asked, answered }: Handshakes): void {
+    const next = new Map<string, Seen>();
+    const failed = new Map<string, number>();
+    const well: string[] = [];
+    for (const [endpoint, count] of asked) {
+      const answers = answered.get(endpoint) ?? 0;
+      const known = this.#seen.get(endpoint);
+      // One that was forgotten or written anew counts from nothing.
+      const isNew = known === undefined || known.asked > count || known.answered > answers;
+      const seen = isNew ? fresh(0, 0) : known;
+      const hasAnswered = answers > seen.answered;
+      const failures = hasAnswered ? 0 : seen.asked - seen.settled;
+      if (failures > 0) failed.set(endpoint, failures);
+      if (hasAnswered && seen.isFailing) well.push(endpoint);
+      next.set(endpoint, {
+        asked: count,
+        answered: answers,
+        settled: hasAnswered ? count : seen.settled + failures,
+        isFailing: !hasAnswered && (seen.isFailing || failures > 0),
+      });
+    }
+    this.#seen = next;
+    if (failed.size > 0 || well.length > 0) this.#tell(failed, well);
+  }
+
+  #tell(failed: ReadonlyMap<string, number>, well: readonly string[]): void {
+    const pools = this.#poolsOf();
+    for (const [endpoint, failures] of failed) {
+      for (const { feedback, endpoint: of } of pools.get(endpoint) ?? []) {
+        for (let n = 0; n < Math.min(failures, REPORTED_MAX); n += 1) feedback.failed(of);
+      }
+    }
+    for (const endpoint of well) {
       for (const { feedback, endpoint: of } of pools.get(endpoint) ?? []) feedback.answered(of);
     }
-    this.#reported = reported;
   }
 
   /** Which pools have each endpoint. */
@@ -117,4 +185,9 @@ export class HandshakeWatch {
     }
     return pools;
   }
+}
+
+/** An endpoint of which so much is settled. */
+function fresh(asked: number, answered: number): Seen {
+  return { asked, answered, settled: asked, isFailing: false };
 }

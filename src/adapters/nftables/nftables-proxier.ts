@@ -109,6 +109,7 @@ export class NftablesProxier implements Proxier, KernelTraffic {
 
   async sync(table: RoutingTable): Promise<void> {
     await this.#counts.begin();
+    await this.#handshakes.begin();
     await this.#keeper.open();
     const [routesBefore, keptBefore] = [this.#routes, this.#kept];
     const routes = this.#choose(table);

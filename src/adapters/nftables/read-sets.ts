@@ -1,17 +1,17 @@
 import { z } from 'zod';
 import { formatSocketAddress, parseIpAddress, parsePort } from '../../domain/address.ts';
 import { bindingId } from '../../domain/binding.ts';
-import { FAMILIES, PENDING_S, TABLE } from './table-layout.ts';
+import { FAMILIES, TABLE } from './table-layout.ts';
 import type { BindingId } from '../../domain/binding.ts';
 import type { NftablesClient } from './nftables-client.ts';
-import type { FlowSet } from './table-layout.ts';
+import type { FlowSet, HandshakeSet } from './table-layout.ts';
 
 const protocolSchema = z.enum(['tcp', 'udp']);
 const addressSchema = z.string().transform((text) => parseIpAddress(text) ?? z.NEVER);
 const portSchema = z.number().transform((port) => parsePort(port) ?? z.NEVER);
 
-/** What is counted of an element, and for how many whole seconds more it is kept. */
-const counted = { counter: z.object({ packets: z.number(), bytes: z.number() }), expires: z.number() };
+/** What is counted of an element. */
+const counted = { counter: z.object({ packets: z.number(), bytes: z.number() }) };
 
 const flowSchema = z.object({
   elem: z.object({
@@ -22,7 +22,7 @@ const flowSchema = z.object({
   }),
 });
 
-const pendingSchema = z.object({
+const endpointSchema = z.object({
   elem: z.object({ ...counted, val: z.object({ concat: z.tuple([addressSchema, portSchema]) }) }),
 });
 
@@ -35,16 +35,6 @@ export interface FoundFlow {
   readonly endpoint: string;
   readonly packets: number;
   readonly bytes: number;
-}
-
-/** An endpoint that has not answered since somebody tried. */
-export interface FoundPending {
-  /** By `endpointKey`. */
-  readonly endpoint: string;
-  /** How often it was tried since, attempts again included. */
-  readonly attempts: number;
-  /** How long it has not answered, in whole seconds; up to a second more than the truth. */
-  readonly forS: number;
 }
 
 /** Where sets are read, and what ends it. */
@@ -74,21 +64,23 @@ export async function readFlows(
 }
 
 /**
- * Reads which endpoints were tried and have not answered since.
+ * Reads what is counted of the handshakes with each endpoint.
  *
- * @returns As {@link readFlows}.
+ * @returns Packets by `endpointKey`; else as {@link readFlows}.
  * @throws {NftablesError} It could not be listed.
  */
-export async function readPending(...reading: Reading): Promise<readonly FoundPending[] | undefined> {
-  const found = await readSets('pending', pendingSchema, reading);
-  return found?.map(({ elem: { val, counter, expires } }) => {
-    const [address, port] = val.concat;
-    return {
-      endpoint: formatSocketAddress({ address, port }),
-      attempts: counter.packets,
-      forS: PENDING_S - expires,
-    };
-  });
+export async function readHandshakes(
+  set: HandshakeSet,
+  ...reading: Reading
+): Promise<ReadonlyMap<string, number> | undefined> {
+  const found = await readSets(set, endpointSchema, reading);
+  if (found === undefined) return undefined;
+  return new Map(
+    found.map(({ elem: { val, counter } }) => {
+      const [address, port] = val.concat;
+      return [formatSocketAddress({ address, port }), counter.packets];
+    }),
+  );
 }
 
 /** The elements of a set of both families. */

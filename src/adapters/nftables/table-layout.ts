@@ -16,21 +16,19 @@ const FORWARD_PRIORITY = -10;
 
 export const FAMILIES: readonly AddressFamily[] = [4, 6];
 
-/**
- * How long an endpoint is remembered that answered nobody since, in seconds. A handshake that is still tried
- * then is one of a consumer that waits longer than any default.
- */
-export const PENDING_S = 60;
+/** How long a flow is counted on after its last connection or packet. */
+const FLOWS_FOR = '1h';
 
-/** How long a flow is counted on after its last packet. */
-const COUNTED_FOR = '1h';
+/** How long attempts and answers of an endpoint are counted on; as long as an idle connection is tracked. */
+const HANDSHAKES_FOR = '5d';
 
-/** How long a consumer's segments from an endpoint are watched after its last new connection there. */
-const LED_FOR = '5d';
+/** The most flows, and the most endpoints, that are counted; beyond it nothing is. */
+const FLOWS_MAX = 65_536;
+const ENDPOINTS_MAX = 65_536;
 
-/** The most endpoints that are waited for, and the most flows that are counted; beyond it nothing is. */
-const PENDING_MAX = 16_384;
-const COUNTED_MAX = 65_536;
+/** What is counted of the handshakes with each endpoint: attempts, repeated ones included, and answers. */
+const HANDSHAKE_SETS = ['asked', 'answered'] as const;
+export type HandshakeSet = (typeof HANDSHAKE_SETS)[number];
 
 /** What is counted of each flow: the connections that were answered, and, if it is wanted, bytes. */
 export const FLOW_SETS = ['opened', 'sent', 'received'] as const;
@@ -97,15 +95,19 @@ function setsOf(family: AddressFamily): readonly string[] {
   const address = family === 4 ? 'ipv4_addr' : 'ipv6_addr';
   const bound = `${address} . ${address} . inet_proto . inet_service`;
   const flow = `${address} . inet_proto . ${address} . inet_service . inet_service`;
-  const counted = `flags dynamic,timeout; timeout ${COUNTED_FOR}; size ${COUNTED_MAX}; counter;`;
-  const led = `flags dynamic,timeout; timeout ${LED_FOR}; size ${COUNTED_MAX};`;
-  const pending = `flags dynamic,timeout; timeout ${PENDING_S}s; size ${PENDING_MAX}; counter;`;
+  const counted = (keptFor: string, max: number): string =>
+    `flags dynamic,timeout; timeout ${keptFor}; size ${max}; counter;`;
   return [
     `add set ${TABLE} virtual-ips${family} { type ${address}; }`,
     `add map ${TABLE} bindings${family} { type ${bound} : verdict; }`,
-    `add set ${TABLE} pending${family} { type ${address} . inet_service; ${pending} }`,
-    `add set ${TABLE} led${family} { type ${address} . ${address} . inet_service; ${led} }`,
-    ...FLOW_SETS.map((set) => `add set ${TABLE} ${set}${family} { type ${flow}; ${counted} }`),
+    ...HANDSHAKE_SETS.map(
+      (set) =>
+        `add set ${TABLE} ${set}${family} ` +
+        `{ type ${address} . inet_service; ${counted(HANDSHAKES_FOR, ENDPOINTS_MAX)} }`,
+    ),
+    ...FLOW_SETS.map(
+      (set) => `add set ${TABLE} ${set}${family} { type ${flow}; ${counted(FLOWS_FOR, FLOWS_MAX)} }`,
+    ),
   ];
 }
 
@@ -118,17 +120,16 @@ function rulesOf(family: AddressFamily, { countsBytes }: LayoutOptions): readonl
   const back = `${ip} daddr . meta l4proto . ${ip} saddr . th sport . ct original proto-dst`;
   const forward = [
     // Out of every window: answered by the consumer with a reset where it got through [P23]. Connection
-    // tracking knows nothing of such a segment, so it is told by who was led to whom.
-    `ct state invalid ${ip} daddr . ${ip} saddr . tcp sport @led${family} drop`,
+    // tracking knows nothing of such a segment, so it is told by the endpoint it comes from.
+    `ct state invalid ${ip} saddr . tcp sport @answered${family} drop`,
     ...(countsBytes ? [`${translated} jump bytes${family}`] : []),
     `tcp flags & syn == syn ${translated} goto handshakes${family}`,
   ];
+  // Elements are made once and counted up: to make one for each connection would cost half of them.
   const handshakes = [
-    // What no answer took away again was not answered: its count is of attempts in a row.
-    `tcp flags & (fin | syn | rst | ack) == syn add @pending${family} { ${ip} daddr . tcp dport } return`,
-    `tcp flags & (syn | ack) == (syn | ack) update @opened${family} { ${back} } ` +
-      `update @led${family} { ${ip} daddr . ${ip} saddr . tcp sport } ` +
-      `delete @pending${family} { ${ip} saddr . tcp sport }`,
+    `tcp flags & (fin | syn | rst | ack) == syn update @asked${family} { ${ip} daddr . tcp dport } return`,
+    `tcp flags & (syn | ack) == (syn | ack) update @answered${family} { ${ip} saddr . tcp sport } ` +
+      `update @opened${family} { ${back} }`,
   ];
   const bytes = ['tcp', 'udp'].flatMap((protocol) => [
     `meta l4proto ${protocol} ct direction original update @sent${family} { ${there} }`,

@@ -27,7 +27,7 @@ describe('examineHost', () => {
     const lines = script.trim().split('\n');
     assert(lines.every((line) => line.includes(' inet embassy-trial')));
     assert.equal(lines.at(-1), 'delete table inet embassy-trial');
-    for (const part of ['numgen inc', 'numgen random', 'jhash', 'goto pool-', '@pending4', '@received6']) {
+    for (const part of ['numgen inc', 'numgen random', 'jhash', 'goto pool-', '@asked4', '@received6']) {
       assert(script.includes(part), part);
     }
   });

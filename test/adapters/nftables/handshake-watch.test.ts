@@ -18,8 +18,8 @@ import type { DialFeedback } from '../../../src/domain/route.ts';
 
 const HOST = { isLocal: () => false, interfaceTowards: () => undefined };
 
-/** Attempts without an answer and for how many seconds, by endpoint. */
-type Pending = Readonly<Record<string, readonly [attempts: number, forS: number]>>;
+/** What the kernel counted of each endpoint. */
+type Handshakes = Readonly<Record<string, readonly [asked: number, answered: number]>>;
 
 const [E1, E2] = [endpoint(1), endpoint(2)];
 
@@ -27,19 +27,21 @@ const [E1, E2] = [endpoint(1), endpoint(2)];
 function bench(protocol: 'tcp' | 'udp' = 'tcp'): {
   readonly watch: HandshakeWatch;
   readonly clock: SimClock;
-  readonly kernel: { pending: Pending | undefined; reads: number };
+  readonly kernel: { handshakes: Handshakes | undefined; reads: number };
   readonly told: string[];
 } {
   const clock = new SimClock(settle);
-  const kernel: { pending: Pending | undefined; reads: number } = { pending: {}, reads: 0 };
+  const kernel: { handshakes: Handshakes | undefined; reads: number } = { handshakes: {}, reads: 0 };
   const list = async (words: readonly string[]): Promise<unknown> => {
-    if (kernel.pending === undefined) throw new NftablesError('busy', 'nft is busy', { hint: 'Wait.' });
-    if (words.at(-1) === 'pending6') return Promise.resolve({ nftables: [{ set: {} }] });
+    if (kernel.handshakes === undefined) throw new NftablesError('busy', 'nft is busy', { hint: 'Wait.' });
+    const set = words.at(-1) ?? '';
+    if (set.endsWith('6')) return Promise.resolve({ nftables: [{ set: {} }] });
     kernel.reads += 1;
-    const elem = Object.entries(kernel.pending).map(([key, [packets, forS]]) => {
+    const elem = Object.entries(kernel.handshakes).flatMap(([key, [asked, answered]]) => {
       const [host, port] = key.split(':');
+      const packets = set === 'asked4' ? asked : answered;
       const val = { concat: [host, Number(port)] };
-      return { elem: { val, expires: 60 - forS, counter: { packets, bytes: 60 * packets } } };
+      return packets === 0 ? [] : [{ elem: { val, expires: 60, counter: { packets, bytes: 60 * packets } } }];
     });
     return Promise.resolve({ nftables: [{ set: { elem } }] });
   };
@@ -75,36 +77,52 @@ function routeOf(
 }
 
 describe('HandshakeWatch', () => {
+  const failed = (times: number): readonly string[] =>
+    ['/a', '/b'].flatMap((service) => Array<string>(times).fill(`${service} 10.0.0.3:80 failed`));
   const rows: readonly {
     readonly name: string;
-    readonly looks: readonly Pending[];
+    readonly looks: readonly Handshakes[];
     readonly told: readonly string[];
   }[] = [
     {
       name: 'reports each attempt that nobody answered, once, to every pool that has the endpoint',
-      looks: [{ '10.0.0.3:80': [2, 2] }, { '10.0.0.3:80': [3, 4] }, { '10.0.0.3:80': [3, 6] }],
-      told: [
-        ...[
-          '/a 10.0.0.3:80 failed',
-          '/a 10.0.0.3:80 failed',
-          '/b 10.0.0.3:80 failed',
-          '/b 10.0.0.3:80 failed',
-        ],
-        ...['/a 10.0.0.3:80 failed', '/b 10.0.0.3:80 failed'],
+      looks: [
+        { '10.0.0.3:80': [2, 0] },
+        { '10.0.0.3:80': [3, 0] },
+        { '10.0.0.3:80': [3, 0] },
+        { '10.0.0.3:80': [3, 0] },
       ],
+      told: [...failed(2), ...failed(1)],
     },
-    { name: 'waits for an answer that may still come', looks: [{ '10.0.0.2:80': [9, 1] }, {}], told: [] },
     {
-      name: 'says when who did not answer does, also when it is tried again at once',
-      looks: [{ '10.0.0.2:80': [1, 2] }, {}, { '10.0.0.2:80': [1, 2] }, { '10.0.0.2:80': [1, 1] }],
-      told: [
-        ...['/a 10.0.0.2:80 failed', '/a 10.0.0.2:80 answered'],
-        ...['/a 10.0.0.2:80 failed', '/a 10.0.0.2:80 answered'],
+      name: 'waits for an answer that may still come',
+      looks: [{ '10.0.0.2:80': [9, 8] }, { '10.0.0.2:80': [9, 9] }, { '10.0.0.2:80': [9, 9] }],
+      told: [],
+    },
+    {
+      name: 'leaves one alone that answers others meanwhile',
+      looks: [{ '10.0.0.2:80': [9, 4] }, { '10.0.0.2:80': [15, 5] }, { '10.0.0.2:80': [20, 6] }],
+      told: [],
+    },
+    {
+      name: 'says when who did not answer does, and reports it again when it fails again',
+      looks: [
+        { '10.0.0.2:80': [1, 0] },
+        { '10.0.0.2:80': [1, 0] },
+        { '10.0.0.2:80': [2, 1] },
+        { '10.0.0.2:80': [3, 1] },
+        { '10.0.0.2:80': [3, 1] },
       ],
+      told: ['/a 10.0.0.2:80 failed', '/a 10.0.0.2:80 answered', '/a 10.0.0.2:80 failed'],
+    },
+    {
+      name: 'begins anew with an endpoint that the kernel had forgotten',
+      looks: [{ '10.0.0.2:80': [9, 9] }, {}, { '10.0.0.2:80': [1, 0] }, { '10.0.0.2:80': [1, 0] }],
+      told: ['/a 10.0.0.2:80 failed'],
     },
     {
       name: 'says nothing of an endpoint that no pool has',
-      looks: [{ '10.0.0.9:80': [9, 9] }, {}],
+      looks: [{ '10.0.0.9:80': [9, 0] }, { '10.0.0.9:80': [9, 0] }],
       told: [],
     },
   ];
@@ -112,8 +130,8 @@ describe('HandshakeWatch', () => {
     it(`[P36] ${name}`, async () => {
       const { watch, clock, kernel, told: heard } = bench();
       watch.run();
-      for (const pending of looks) {
-        kernel.pending = pending;
+      for (const handshakes of looks) {
+        kernel.handshakes = handshakes;
         await clock.advance(2_000);
       }
       assert.deepEqual(heard, told);
@@ -122,20 +140,47 @@ describe('HandshakeWatch', () => {
     });
   }
 
-  it('reports nothing of datagrams, which nobody has to answer', async () => {
+  it('reports nothing of pools that are for datagrams alone', async () => {
     const { watch, clock, kernel, told } = bench('udp');
     watch.run();
-    kernel.pending = { '10.0.0.2:80': [9, 9] };
     await clock.advance(2_000);
+    kernel.handshakes = { '10.0.0.2:80': [9, 0] };
+    await clock.advance(4_000);
     assert.deepEqual(told, []);
+    watch.close();
+  });
+
+  it('takes what an earlier run asked for settled', async () => {
+    const { watch, clock, kernel, told } = bench();
+    kernel.handshakes = { '10.0.0.2:80': [9, 0] };
+    await watch.begin();
+    await watch.begin();
+    watch.run();
+    await clock.advance(6_000);
+    assert.deepEqual(told, []);
+    kernel.handshakes = { '10.0.0.2:80': [10, 0] };
+    await clock.advance(4_000);
+    assert.deepEqual(told, ['/a 10.0.0.2:80 failed']);
+    watch.close();
+  });
+
+  it('asks who answered only where somebody tried', async () => {
+    const { watch, clock, kernel } = bench();
+    kernel.handshakes = { '10.0.0.2:80': [9, 9] };
+    watch.run();
+    await clock.advance(2_000);
+    const { reads } = kernel;
+    await clock.advance(2_000);
+    assert.equal(kernel.reads, reads + 1);
     watch.close();
   });
 
   it('reports at most a hundred attempts of an endpoint at once', async () => {
     const { watch, clock, kernel, told } = bench();
     watch.run();
-    kernel.pending = { '10.0.0.2:80': [1_000_000, 9] };
     await clock.advance(2_000);
+    kernel.handshakes = { '10.0.0.2:80': [1_000_000, 0] };
+    await clock.advance(4_000);
     assert.equal(told.length, 100);
     watch.close();
   });
@@ -144,15 +189,17 @@ describe('HandshakeWatch', () => {
     const { watch, clock, kernel, told } = bench();
     watch.run();
     watch.run();
-    kernel.pending = undefined;
     await clock.advance(2_000);
-    kernel.pending = { '10.0.0.2:80': [1, 5] };
+    kernel.handshakes = undefined;
     await clock.advance(2_000);
-    assert.deepEqual([told, kernel.reads], [['/a 10.0.0.2:80 failed'], 1]);
+    kernel.handshakes = { '10.0.0.2:80': [1, 0] };
+    await clock.advance(4_000);
+    assert.deepEqual(told, ['/a 10.0.0.2:80 failed']);
+    const { reads } = kernel;
     watch.close();
     watch.run();
     await clock.advance(10_000);
-    assert.equal(kernel.reads, 1);
+    assert.equal(kernel.reads, reads);
     assert.equal(clock.pendingTimers, 0);
   });
 });
