@@ -4,10 +4,12 @@ import path from 'node:path';
 import { ensurePackage } from '../e2e/support/debian-packages.ts';
 import { runBenches } from './run.ts';
 import { HELP, readOptions } from './options.ts';
+import { formatChart } from './chart.ts';
 import { formatTable, replaceTable } from './table.ts';
 import type { BenchOptions } from './options.ts';
 
 const README = new URL('./README.md', import.meta.url);
+const CHART = new URL('./chart.svg', import.meta.url);
 const DAEMON = new URL('../dist/main.js', import.meta.url);
 
 /** What the benches run, and the Debian package that brings it. */
@@ -61,7 +63,9 @@ async function run(options: BenchOptions): Promise<number> {
     process.stdout.write(`${lines.join('\n')}\n`);
     if (options.write) {
       await writeFile(README, replaceTable(await readFile(README, 'utf8'), lines));
-      say('bench/README.md is written anew');
+      const chart = formatChart(results);
+      if (chart !== undefined) await writeFile(CHART, chart);
+      say(`bench/README.md${chart === undefined ? ' is' : ' and bench/chart.svg are'} written anew`);
     }
     return 0;
   } catch (error) {

@@ -7,7 +7,8 @@ import type { Summary } from './statistics.ts';
 const TABLE_START = '<!-- bench:start -->';
 const TABLE_END = '<!-- bench:end -->';
 
-const HEADINGS: Readonly<Record<CarrierName, string>> = {
+/** What each carrier is called in tables and charts. */
+export const HEADINGS: Readonly<Record<CarrierName, string>> = {
   embassy: 'embassy',
   other: 'the other build',
   kernel: 'embassy, nftables',
@@ -138,7 +139,8 @@ function threeDigits(value: number): string {
   return fraction === undefined ? grouped : `${grouped}.${fraction}`;
 }
 
-function valuesOf(results: Results, carrier: CarrierName, name: FigureName): readonly number[] {
+/** What all rounds of a carrier told of a figure; empty where it was not measured. Pure. */
+export function valuesOf(results: Results, carrier: CarrierName, name: FigureName): readonly number[] {
   return (results.get(carrier) ?? []).flatMap((readings) => readings[name] ?? []);
 }
 
