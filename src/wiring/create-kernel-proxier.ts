@@ -3,7 +3,7 @@ import { nftablesClient } from '../adapters/nftables/client.ts';
 import { examineHost } from '../adapters/nftables/examine-host.ts';
 import { NftablesError } from '../adapters/nftables/nftables-client.ts';
 import { NftablesProxier } from '../adapters/nftables/nftables-proxier.ts';
-import { isAnyThere } from '../adapters/nftables/found-table.ts';
+import { isOursThere } from '../adapters/nftables/found-table.ts';
 import { TABLE } from '../adapters/nftables/table-layout.ts';
 import { hostNetworks } from '../adapters/node/interfaces.ts';
 import { FlowCutError } from '../ports/flow-cutter.ts';
@@ -75,7 +75,7 @@ export async function removeKernelTable(): Promise<boolean> {
   const client = nftablesClient();
   const signal = new AbortController().signal;
   try {
-    if (!(await isAnyThere(client, { signal }))) return false;
+    if (!(await isOursThere(client, { signal }))) return false;
     await client.apply(`delete table ${TABLE}\n`, { signal });
     return true;
   } catch (error) {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AS_IT_IS } from './kernel-table.ts';
-import { FAMILIES, isPoolChain, LAYOUT_SET, TABLE } from './table-layout.ts';
+import { FAMILIES, isOurChain, isPoolChain, LAYOUT_SET, TABLE } from './table-layout.ts';
 import type { AddressFamily } from '../../domain/address.ts';
 import type { KernelTable } from './kernel-table.ts';
 import type { NftablesClient } from './nftables-client.ts';
@@ -40,12 +40,13 @@ export async function isThere(client: Pick<NftablesClient, 'list'>, options: Lis
   return (await client.list(['set', ...TABLE.split(' '), LAYOUT_SET], options)) !== undefined;
 }
 
-/** Whether a table of our name is in the kernel, whatever its layout. */
-export async function isAnyThere(
+/** Whether a table of ours is there, whatever its layout; one with other chains is somebody else's. */
+export async function isOursThere(
   client: Pick<NftablesClient, 'list'>,
   options: ListOptions,
 ): Promise<boolean> {
-  return chainNames(await client.list(['chains'], options)).length > 0;
+  const names = chainNames(await client.list(['chains'], options));
+  return names.length > 0 && names.every(isOurChain);
 }
 
 /**

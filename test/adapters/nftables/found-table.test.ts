@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { isAnyThere, readFoundTable } from '../../../src/adapters/nftables/found-table.ts';
+import { isOursThere, readFoundTable } from '../../../src/adapters/nftables/found-table.ts';
 import { AS_IT_IS } from '../../../src/adapters/nftables/kernel-table.ts';
 import type { NftablesClient } from '../../../src/adapters/nftables/nftables-client.ts';
 
@@ -55,9 +55,11 @@ describe('readFoundTable', () => {
   });
 });
 
-describe('isAnyThere', () => {
-  it('finds a table of our name by its chains, whatever its layout', async () => {
-    assert.equal(await isAnyThere(client({ 'set inet embassy layout-4': undefined }), NEVER), true);
-    assert.equal(await isAnyThere(client({ chains: { nftables: [{ metainfo: {} }] } }), NEVER), false);
+describe('isOursThere', () => {
+  it("finds a table of ours by its chains, whatever its layout, and leaves somebody else's", async () => {
+    assert.equal(await isOursThere(client({ 'set inet embassy layout-4': undefined }), NEVER), true);
+    const foreign = { chain: { family: 'inet', table: 'embassy', name: 'INPUT' } };
+    assert.equal(await isOursThere(client({ chains: { nftables: [foreign] } }), NEVER), false);
+    assert.equal(await isOursThere(client({ chains: { nftables: [{ metainfo: {} }] } }), NEVER), false);
   });
 });
