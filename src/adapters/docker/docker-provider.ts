@@ -64,7 +64,10 @@ async function* watch(
 ): AsyncGenerator<ProviderItem, void> {
   const { clock, random, log } = dependencies;
   const { signal } = options;
-  const inventory = new Inventory({ hostAddresses: options.hostAddresses });
+  const inventory = new Inventory({
+    hostAddresses: options.hostAddresses,
+    isElsewhere: options.remote !== undefined,
+  });
   const resyncMs = options.resyncMs ?? RESYNC_DEFAULT_MS;
   let failures = 0;
   let isAway = false;

@@ -22,6 +22,9 @@ export interface Telling {
   readonly changed: readonly ConsumerId[];
 }
 
+/** What an inventory depends on besides. */
+type InventoryOptions = Pick<ConsumerSurroundings, 'hostAddresses'> & { readonly isElsewhere: boolean };
+
 /**
  * What is known of the engine's containers and networks, and what of it was told. It lives as long as a
  * watch, so that a new subscription neither forgets what is known nor tells a problem again.
@@ -30,6 +33,7 @@ export class Inventory {
   readonly #records = new Map<string, ContainerRecord>();
   readonly #troubles = new Map<string, readonly Problem[]>();
   readonly #hostAddresses: ConsumerSurroundings['hostAddresses'];
+  readonly #isElsewhere: boolean;
   #networks: ReadonlyMap<string, DockerNetwork> = new Map();
   #gateway: ReadonlyMap<string, Attachment> = new Map();
   #engineProblems: readonly Problem[] = [];
@@ -39,10 +43,12 @@ export class Inventory {
   #toldPublished = '';
 
   /**
-   * @param hostAddresses - As in {@link ConsumerSurroundings}.
+   * @param options - `hostAddresses`: as in {@link ConsumerSurroundings}; `isElsewhere`: whether the engine
+   *   is on another host, whose ports are not ours.
    */
-  constructor(options: Pick<ConsumerSurroundings, 'hostAddresses'>) {
+  constructor(options: InventoryOptions) {
     this.#hostAddresses = options.hostAddresses;
+    this.#isElsewhere = options.isElsewhere;
   }
 
   /** The networks by id, as they were read last. */
@@ -170,10 +176,12 @@ export class Inventory {
     return { item: { kind: 'changes', changes, problems }, changed };
   }
 
-  /** What containers publish; those that are on no network of their own publish nothing. */
+  /** What containers publish here, by addresses at which neighbours reach them. */
   #published(): readonly PublishedPort[] {
+    if (this.#isElsewhere) return [];
     return [...this.#records.values()].flatMap(({ container: { attachments, published } }) => {
-      const addresses = attachments.flatMap((attachment) => attachment.addresses);
+      const joined = attachments.filter(({ networkId }) => this.#networks.get(networkId)?.joinsNeighbours);
+      const addresses = joined.flatMap((attachment) => attachment.addresses);
       return addresses.length === 0 ? [] : published.map((mapping) => ({ ...mapping, addresses }));
     });
   }

@@ -31,7 +31,12 @@ export interface DockerNetwork {
   readonly internal: boolean;
   /** The host's interface of a bridge network; undefined for every other driver. */
   readonly bridge: string | undefined;
+  /** Whether its containers reach each other directly; Docker's `enable_icc` ends that. */
+  readonly joinsNeighbours: boolean;
 }
+
+/** @see Docker, bridge network driver, options. */
+const ICC_OPTION = 'com.docker.network.bridge.enable_icc';
 
 const networksSchema = z.array(
   z.object({
@@ -69,7 +74,8 @@ export function parseNetworks(document: unknown): Result<ReadonlyMap<string, Doc
   if (!parsed.success) return { ok: false, problems: shapeProblems('the list of networks', parsed.error) };
   const networks = parsed.data.map(({ Id: id, Name: name, Driver: driver, Internal: internal, Options }) => {
     const bridge = driver === 'bridge' ? bridgeOf(id, name, Options ?? {}) : undefined;
-    return [id, { id, name, driver, internal, bridge }] as const;
+    const joinsNeighbours = Options?.[ICC_OPTION] !== 'false';
+    return [id, { id, name, driver, internal, bridge, joinsNeighbours }] as const;
   });
   return { ok: true, value: new Map(networks) };
 }

@@ -1,4 +1,4 @@
-import { familyOf } from '../../domain/address.ts';
+import { familyOf, formatSocketAddress } from '../../domain/address.ts';
 import { endpointKey } from '../../domain/endpoint.ts';
 import { chainName } from './chain-name.ts';
 import type { AddressFamily, IpAddress, Protocol, SocketAddress } from '../../domain/address.ts';
@@ -67,14 +67,21 @@ export function kernelRoute({ binding, pool }: Route, rules: KernelRules): Kerne
   if (slots.length > SLOTS_MAX) return `its turn has more than ${SLOTS_MAX} slots`;
   const bridge = host.interfaceTowards(address);
   const located = new Map<string, SocketAddress>();
-  for (const endpoint of new Set(slots)) {
+  const picked = new Set(slots.map(endpointKey));
+  // Those that are not picked now have connections all the same.
+  for (const endpoint of pool.endpoints) {
+    const key = endpointKey(endpoint);
     const place = placeOf(endpoint, protocol, rules, { host, consumer: address, bridge });
-    if (typeof place === 'string') return `endpoint ${endpointKey(endpoint)} ${place}`;
-    if (place !== endpoint) located.set(endpointKey(endpoint), place);
+    if (typeof place === 'string') {
+      if (picked.has(key)) return `endpoint ${key} ${place}`;
+    } else if (place !== endpoint) located.set(key, place);
   }
   if (located.size === 0) return { ...carried, pool, slots, located };
   const placed = slots.map((endpoint) => ({ ...endpoint, ...located.get(endpointKey(endpoint)) }));
-  return { ...carried, pool, slots: placed, located };
+  // Consumers of another bridge may have another place for the same endpoint, and so another rule.
+  const places = [...located.values()].map(formatSocketAddress).join(' ');
+  const chain = chainName(`${carried.chain} ${places}`);
+  return { ...carried, chain, pool, slots: placed, located };
 }
 
 /** Where packets for an endpoint are sent to, or in words why they would not arrive. */
@@ -86,9 +93,11 @@ function placeOf(
 ): SocketAddress | string {
   const reason = whyNotReached(endpoint, from);
   if (reason === undefined || !host.isLocal(endpoint.address)) return reason ?? endpoint;
-  // Docker's own rule is not asked a second time, so its container is sought here.
+  // Docker's own rule is not asked a second time, so its container is sought here: a neighbour's.
   const places = published.behind(endpoint, protocol);
-  return places.find((place) => whyNotReached(place, from) === undefined) ?? reason;
+  const isNeighbour = ({ address }: SocketAddress): boolean =>
+    from.bridge !== undefined && host.interfaceTowards(address) === from.bridge;
+  return places.find((place) => isNeighbour(place) && whyNotReached(place, from) === undefined) ?? reason;
 }
 
 /**

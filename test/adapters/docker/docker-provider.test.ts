@@ -46,6 +46,22 @@ describe('createDockerProvider', () => {
     await watch.stop();
   });
 
+  for (const { name, icc, remote } of [
+    { name: 'where neighbours do not reach each other', icc: 'false' },
+    { name: 'of an engine on another host, whose ports are not ours', icc: 'true', remote: '10.0.0.9:2375' },
+  ]) {
+    it(`tells no published port ${name}`, async () => {
+      const world = new DockerWorld(remote === undefined ? {} : { remote });
+      world.engine.createNetwork('n', { options: { 'com.docker.network.bridge.enable_icc': icc } });
+      world.engine.run({ name: 'backend', network: 'n', ports: { '80/tcp': '8080' } });
+      const watch = await world.watch();
+      const [snapshot] = watch.items;
+      assert(snapshot?.kind === 'snapshot');
+      assert.deepEqual(snapshot.published, []);
+      await watch.stop();
+    });
+  }
+
   it('[P01] notices a stream that is dead without having ended, and reads a new one', async () => {
     const world = new DockerWorld();
     const watch = await world.watch();

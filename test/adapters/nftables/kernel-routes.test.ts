@@ -139,6 +139,14 @@ describe('kernelRoute', () => {
       assert.deepEqual(route.located.get('192.0.2.1:80')?.address, '172.17.0.7');
     });
 
+    it('has another chain for consumers who have another place for the same endpoint', () => {
+      const both = published('172.18.0.7', '172.17.0.7');
+      const [one, two] = [chosen(both), chosen(both, '172.18.0.2')];
+      assert(typeof one !== 'string' && typeof two !== 'string', JSON.stringify([one, two]));
+      assert.equal(two.located.get('192.0.2.1:80')?.address, '172.18.0.7');
+      assert.notEqual(one.chain, two.chain);
+    });
+
     it('leaves one whose container cannot be reached, or is the consumer itself', () => {
       assert.match(JSON.stringify(chosen(published('172.18.0.7'))), /at an address of this host/);
       assert.match(JSON.stringify(chosen(published('172.17.0.2'))), /at an address of this host/);
