@@ -14,17 +14,11 @@ export interface FlowCutterOptions {
 
 /** Cuts flows with the command conntrack: one short process for each call. */
 export function conntrackFlowCutter(options: FlowCutterOptions = {}): FlowCutter {
-  const [file, ...before] = commandOf(options.prefix ?? []);
+  const prefix = options.prefix ?? [];
   return {
     cut: async (flows, { signal }) => {
       signal.throwIfAborted();
-      await new Promise<void>((resolve, reject) => {
-        const limits = { timeout: COMMAND_LIMIT_MS, killSignal: 'SIGKILL' } as const;
-        execFile(file, [...before, ...deletionWords(flows)], limits, (error, _stdout, stderr) => {
-          if (error === null || isNothingDeleted(stderr)) resolve();
-          else reject(new FlowCutError(inWords(error, stderr), { cause: error }));
-        });
-      });
+      await run(prefix, deletionWords(flows));
     },
   };
 }
@@ -36,9 +30,16 @@ export function conntrackFlowCutter(options: FlowCutterOptions = {}): FlowCutter
  * @throws {FlowCutError} There is none, or it cannot be run.
  */
 export async function findConntrack(): Promise<void> {
+  await run([], ['-V']);
+}
+
+/** @throws {FlowCutError} There is no such command, or it did not do what it was told. */
+async function run(prefix: readonly string[], words: readonly string[]): Promise<void> {
+  const [file = '', ...args] = [...prefix, 'conntrack', ...words];
+  const limits = { timeout: COMMAND_LIMIT_MS, killSignal: 'SIGKILL' } as const;
   await new Promise<void>((resolve, reject) => {
-    execFile('conntrack', ['-V'], { timeout: COMMAND_LIMIT_MS }, (error, _stdout, stderr) => {
-      if (error === null) resolve();
+    execFile(file, args, limits, (error, _stdout, stderr) => {
+      if (error === null || isNothingDeleted(stderr)) resolve();
       else reject(new FlowCutError(inWords(error, stderr), { cause: error }));
     });
   });
@@ -52,9 +53,4 @@ function inWords(error: Error & { readonly code?: unknown }, stderr: string): st
     );
   }
   return `connections to what is gone could not be cut: ${stderr.trim().split('\n')[0] ?? error.message}`;
-}
-
-function commandOf(prefix: readonly string[]): readonly [string, ...string[]] {
-  const [first, ...rest] = prefix;
-  return first === undefined ? ['conntrack'] : [first, ...rest, 'conntrack'];
 }
