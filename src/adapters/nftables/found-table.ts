@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AS_IT_IS } from './kernel-table.ts';
-import { FAMILIES, isOurChain, isPoolChain, LAYOUT_SET, TABLE } from './table-layout.ts';
-import type { AddressFamily } from '../../domain/address.ts';
+import { readBindings } from './read-sets.ts';
+import { isOurChain, isPoolChain, LAYOUT_SET, TABLE } from './table-layout.ts';
 import type { KernelTable } from './kernel-table.ts';
 import type { NftablesClient } from './nftables-client.ts';
 
@@ -9,23 +9,6 @@ const chainsSchema = z.object({
   nftables: z.array(
     z.object({
       chain: z.object({ family: z.string(), table: z.string(), name: z.string() }).optional(),
-    }),
-  ),
-});
-
-/** The key of an element: two addresses, protocol and port. */
-const elementSchema = z.object({ concat: z.tuple([z.string(), z.string(), z.string(), z.number()]) });
-
-const mapSchema = z.object({
-  nftables: z.array(
-    z.object({
-      map: z
-        .object({
-          elem: z
-            .array(z.tuple([elementSchema, z.object({ goto: z.object({ target: z.string() }) })]))
-            .optional(),
-        })
-        .optional(),
     }),
   ),
 });
@@ -64,15 +47,8 @@ export async function readFoundTable(
   if (!(await isThere(client, options))) return undefined;
   const names = chainNames(await client.list(['chains'], options)).filter((name) => isPoolChain(name));
   const chains = new Map(names.map((name) => [name, AS_IT_IS]));
-  const elements = new Map<string, { readonly family: AddressFamily; readonly chain: string }>();
-  for (const family of FAMILIES) {
-    const words = ['map', ...TABLE.split(' '), `bindings${family}`];
-    const bindings = mapSchema.safeParse(await client.list(words, options));
-    if (!bindings.success) return undefined;
-    for (const [{ concat }, { goto }] of bindings.data.nftables.flatMap(({ map }) => map?.elem ?? [])) {
-      elements.set(concat.join(' . '), { family, chain: goto.target });
-    }
-  }
+  const elements = await readBindings(client, options);
+  if (elements === undefined) return undefined;
   return { interfaces: [], virtualIps: [], chains, elements };
 }
 

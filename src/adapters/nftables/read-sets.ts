@@ -2,29 +2,45 @@ import { z } from 'zod';
 import { formatSocketAddress, parseIpAddress, parsePort } from '../../domain/address.ts';
 import { bindingId } from '../../domain/binding.ts';
 import { FAMILIES, TABLE } from './table-layout.ts';
+import type { AddressFamily } from '../../domain/address.ts';
 import type { BindingId } from '../../domain/binding.ts';
+import type { KernelTable } from './kernel-table.ts';
 import type { NftablesClient } from './nftables-client.ts';
 import type { FlowSet, HandshakeSet } from './table-layout.ts';
 
-const protocolSchema = z.enum(['tcp', 'udp']);
-const addressSchema = z.string().transform((text) => parseIpAddress(text) ?? z.NEVER);
-const portSchema = z.number().transform((port) => parsePort(port) ?? z.NEVER);
+const addressSchema = z.string().transform(known(parseIpAddress));
+const portSchema = z.number().transform(known(parsePort));
 
 /** What is counted of an element. */
 const counted = { counter: z.object({ packets: z.number(), bytes: z.number() }) };
 
-const flowSchema = z.object({
-  elem: z.object({
-    ...counted,
-    val: z.object({
-      concat: z.tuple([addressSchema, protocolSchema, addressSchema, portSchema, portSchema]),
+const flowListing = listingOf(
+  'set',
+  z.object({
+    elem: z.object({
+      ...counted,
+      val: z.object({
+        concat: z.tuple([addressSchema, z.enum(['tcp', 'udp']), addressSchema, portSchema, portSchema]),
+      }),
     }),
   }),
-});
+);
 
-const endpointSchema = z.object({
-  elem: z.object({ ...counted, val: z.object({ concat: z.tuple([addressSchema, portSchema]) }) }),
-});
+const handshakeListing = listingOf(
+  'set',
+  z.object({
+    elem: z.object({ ...counted, val: z.object({ concat: z.tuple([addressSchema, portSchema]) }) }),
+  }),
+);
+
+/** What leads to a pool's chain: two addresses, protocol and port. */
+const bindingListing = listingOf(
+  'map',
+  z.tuple([
+    z.object({ concat: z.tuple([z.string(), z.string(), z.string(), z.number()]) }),
+    z.object({ goto: z.object({ target: z.string() }) }),
+  ]),
+);
 
 /** The packets of one consumer's connections, to a port it dialled, that went to one endpoint. */
 export interface FoundFlow {
@@ -50,8 +66,9 @@ export async function readFlows(
   set: FlowSet,
   ...reading: Reading
 ): Promise<readonly FoundFlow[] | undefined> {
-  const found = await readSets(set, flowSchema, reading);
-  return found?.map(({ elem: { val, counter } }) => {
+  const found = await readElements(set, flowListing, reading);
+  return found?.map(({ element: { elem } }) => {
+    const { val, counter } = elem;
     const [consumer, protocol, address, port, dialled] = val.concat;
     return {
       id: val.concat.join(' '),
@@ -73,31 +90,70 @@ export async function readHandshakes(
   set: HandshakeSet,
   ...reading: Reading
 ): Promise<ReadonlyMap<string, number> | undefined> {
-  const found = await readSets(set, endpointSchema, reading);
+  const found = await readElements(set, handshakeListing, reading);
   if (found === undefined) return undefined;
   return new Map(
-    found.map(({ elem: { val, counter } }) => {
-      const [address, port] = val.concat;
-      return [formatSocketAddress({ address, port }), counter.packets];
+    found.map(({ element: { elem } }) => {
+      const [address, port] = elem.val.concat;
+      return [formatSocketAddress({ address, port }), elem.counter.packets];
     }),
   );
 }
 
-/** The elements of a set of both families. */
-async function readSets<T>(
+/**
+ * Reads which binding leads to which chain.
+ *
+ * @returns By the element of the binding; else as {@link readFlows}.
+ * @throws {NftablesError} It could not be listed.
+ */
+export async function readBindings(...reading: Reading): Promise<KernelTable['elements'] | undefined> {
+  const found = await readElements('bindings', bindingListing, reading);
+  if (found === undefined) return undefined;
+  return new Map(
+    found.map(({ family, element: [{ concat }, { goto }] }) => [
+      concat.join(' . '),
+      { family, chain: goto.target },
+    ]),
+  );
+}
+
+/** How a set or map is listed, and what its elements are. */
+interface Listing<T> {
+  readonly what: 'set' | 'map';
+  readonly schema: z.ZodType<readonly T[]>;
+}
+
+/** The elements in the document of `nft -j list set`, or of `list map`. */
+function listingOf<T>(what: 'set' | 'map', element: z.ZodType<T>): Listing<T> {
+  const body = z.object({ elem: z.array(element).optional() });
+  const schema = z
+    .object({ nftables: z.array(z.object({ [what]: body.optional() })) })
+    .transform(({ nftables }) => nftables.flatMap((each) => each[what]?.elem ?? []));
+  return { what, schema };
+}
+
+/** The elements of a set or map of both families. */
+async function readElements<T>(
   name: string,
-  schema: z.ZodType<T>,
+  { what, schema }: Listing<T>,
   [client, options]: Reading,
-): Promise<readonly T[] | undefined> {
-  const listing = z.object({
-    nftables: z.array(z.object({ set: z.object({ elem: z.array(schema).optional() }).optional() })),
-  });
-  const found: T[] = [];
+): Promise<readonly { readonly family: AddressFamily; readonly element: T }[] | undefined> {
+  const found: { readonly family: AddressFamily; readonly element: T }[] = [];
   for (const family of FAMILIES) {
-    const words = ['set', ...TABLE.split(' '), `${name}${family}`];
-    const read = listing.safeParse(await client.list(words, options));
+    const words = [what, ...TABLE.split(' '), `${name}${family}`];
+    const read = schema.safeParse(await client.list(words, options));
     if (!read.success) return undefined;
-    for (const { set } of read.data.nftables) found.push(...(set?.elem ?? []));
+    for (const element of read.data) found.push({ family, element });
   }
   return found;
+}
+
+/** A parser as a step of a schema: what it does not know is an issue. */
+function known<I, O>(parse: (value: I) => O | undefined): (value: I, context: z.RefinementCtx) => O {
+  return (value, context) => {
+    const parsed = parse(value);
+    if (parsed !== undefined) return parsed;
+    context.addIssue({ code: 'custom', message: `not known: ${String(value)}` });
+    return z.NEVER;
+  };
 }
