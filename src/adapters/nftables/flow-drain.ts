@@ -1,5 +1,6 @@
 import { endpointKey } from '../../domain/endpoint.ts';
 import { FlowCutError } from '../../ports/flow-cutter.ts';
+import { placeIn } from './kernel-routes.ts';
 import type { BindingId } from '../../domain/binding.ts';
 import type { Endpoint } from '../../domain/endpoint.ts';
 import type { RoutingTable } from '../../domain/routing-table.ts';
@@ -72,8 +73,9 @@ export class FlowDrain {
     this.#drains.clear();
   }
 
-  #begin(id: BindingId, { binding, located, virtualIp }: KernelRoute, endpoint: Endpoint): void {
-    const { address, port } = located.get(endpointKey(endpoint)) ?? endpoint;
+  #begin(id: BindingId, route: KernelRoute, endpoint: Endpoint): void {
+    const { binding, virtualIp } = route;
+    const { address, port } = placeIn(route, endpoint);
     const key = `${id} ${endpointKey(endpoint)}`;
     if (this.#drains.has(key)) return;
     const flows: Flows = {

@@ -1,5 +1,5 @@
 import { formatSocketAddress } from '../../domain/address.ts';
-import { endpointKey } from '../../domain/endpoint.ts';
+import { placeIn } from './kernel-routes.ts';
 import { readHandshakes } from './read-sets.ts';
 import type { Endpoint } from '../../domain/endpoint.ts';
 import type { DialFeedback } from '../../domain/route.ts';
@@ -173,11 +173,12 @@ export class HandshakeWatch {
   > {
     const pools = new Map<string, { readonly endpoint: Endpoint; readonly feedback: DialFeedback }[]>();
     const done = new Set<DialFeedback>();
-    for (const { pool, binding, located } of this.#routes()) {
+    for (const route of this.#routes()) {
+      const { pool, binding } = route;
       if (binding.protocol !== 'tcp' || done.has(pool.feedback)) continue;
       done.add(pool.feedback);
       for (const endpoint of pool.endpoints) {
-        const key = formatSocketAddress(located.get(endpointKey(endpoint)) ?? endpoint);
+        const key = formatSocketAddress(placeIn(route, endpoint));
         const those = pools.get(key) ?? [];
         those.push({ endpoint, feedback: pool.feedback });
         pools.set(key, those);

@@ -22,8 +22,8 @@ export interface Carried {
 /** A route that the kernel carries. */
 export interface KernelRoute extends Carried {
   readonly pool: PoolSnapshot & { readonly state: 'known' };
-  /** One turn; not empty. An endpoint on a published port of this host stands there with its own place. */
-  readonly slots: readonly Endpoint[];
+  /** Where packets go in one turn; not empty. */
+  readonly slots: readonly SocketAddress[];
   /** The place of each endpoint that has another one than its address and port, by `endpointKey`. */
   readonly located: ReadonlyMap<string, SocketAddress>;
 }
@@ -77,11 +77,16 @@ export function kernelRoute({ binding, pool }: Route, rules: KernelRules): Kerne
     } else if (place !== endpoint) located.set(key, place);
   }
   if (located.size === 0) return { ...carried, pool, slots, located };
-  const placed = slots.map((endpoint) => ({ ...endpoint, ...located.get(endpointKey(endpoint)) }));
+  const placed = slots.map((endpoint) => placeIn({ located }, endpoint));
   // Consumers of another bridge may have another place for the same endpoint, and so another rule.
   const places = [...located.values()].map(formatSocketAddress).join(' ');
   const chain = chainName(`${carried.chain} ${places}`);
   return { ...carried, chain, pool, slots: placed, located };
+}
+
+/** Where a route's packets for an endpoint of its pool are sent to. Pure. */
+export function placeIn({ located }: Pick<KernelRoute, 'located'>, endpoint: Endpoint): SocketAddress {
+  return located.get(endpointKey(endpoint)) ?? endpoint;
 }
 
 /** Where packets for an endpoint are sent to, or in words why they would not arrive. */

@@ -6,9 +6,8 @@ import { carriedBinding, kernelRoute, NOTHING_KNOWN } from './kernel-routes.ts';
 import { AS_IT_IS, elementOf, poolRule } from './kernel-table.ts';
 import { TableKeeper } from './table-keeper.ts';
 import { TrafficCounts } from './traffic-counts.ts';
-import type { IpAddress, Protocol } from '../../domain/address.ts';
+import type { IpAddress, Protocol, SocketAddress } from '../../domain/address.ts';
 import type { BindingId } from '../../domain/binding.ts';
-import type { Endpoint } from '../../domain/endpoint.ts';
 import type { Route } from '../../domain/route.ts';
 import type { PublishedPorts } from '../../domain/published-port.ts';
 import type { RoutingTable } from '../../domain/routing-table.ts';
@@ -71,7 +70,7 @@ export class NftablesProxier implements Proxier, KernelTraffic {
   #chosen = new WeakMap<Route, KernelRoute | string>();
   #host: HostNetwork | undefined;
   #published: PublishedPorts | undefined;
-  readonly #rules: Readonly<Record<Protocol, WeakMap<readonly Endpoint[], string>>> = {
+  readonly #rules: Readonly<Record<Protocol, WeakMap<readonly SocketAddress[], string>>> = {
     tcp: new WeakMap(),
     udp: new WeakMap(),
   };
