@@ -7,6 +7,7 @@ import { isOursThere } from '../adapters/nftables/found-table.ts';
 import { TABLE } from '../adapters/nftables/table-layout.ts';
 import { hostNetworks } from '../adapters/node/interfaces.ts';
 import { FlowCutError } from '../ports/flow-cutter.ts';
+import { failureInWords } from './failure-in-words.ts';
 import type { Options } from '../cli/resolve-options.ts';
 import type { IpAddress } from '../domain/address.ts';
 import type { PublishedPorts } from '../domain/published-port.ts';
@@ -47,9 +48,9 @@ export async function createKernelProxier(
     await examineHost(client, { signal: new AbortController().signal });
     await findConntrack();
   } catch (error) {
-    const words = reasonInWords(error);
-    if (words === undefined || options.proxier === 'nftables') throw error;
-    log.info(`everything is carried in userspace: ${words}`);
+    const isLack = error instanceof NftablesError || error instanceof FlowCutError;
+    if (!isLack || options.proxier === 'nftables') throw error;
+    log.info(`everything is carried in userspace: ${failureInWords(error)}`);
     return undefined;
   }
   const { endpointDrainMs, keepRules, kernelBytes } = options;
@@ -58,12 +59,6 @@ export async function createKernelProxier(
     { ...dependencies, client, flows: conntrackFlowCutter(), host: hostNetworks(), published },
     { virtualIps, interfaces, endpointDrainMs, keepsRules, countsBytes: kernelBytes },
   );
-}
-
-/** Why this host's kernel cannot be used; undefined for what is our own mistake. */
-function reasonInWords(error: unknown): string | undefined {
-  if (error instanceof NftablesError) return error.inWords;
-  return error instanceof FlowCutError ? error.message : undefined;
 }
 
 /**
