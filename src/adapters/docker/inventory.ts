@@ -165,15 +165,13 @@ export class Inventory {
     const now = this.#consumers();
     const changes = this.#changesTo(now);
     const problems = this.#remember(now);
-    const changed = changes.flatMap(idsOf);
     const published = this.#published();
     const text = JSON.stringify(published);
-    if (text !== this.#toldPublished) {
-      this.#toldPublished = text;
-      return { item: { kind: 'changes', changes, published, problems }, changed };
-    }
-    if (changes.length === 0 && problems.length === 0) return undefined;
-    return { item: { kind: 'changes', changes, problems }, changed };
+    const isPublishedNews = text !== this.#toldPublished;
+    this.#toldPublished = text;
+    if (changes.length === 0 && problems.length === 0 && !isPublishedNews) return undefined;
+    const news = isPublishedNews ? { published } : {};
+    return { item: { kind: 'changes', changes, ...news, problems }, changed: changes.flatMap(idsOf) };
   }
 
   /** What containers publish here, by addresses at which neighbours reach them. */
