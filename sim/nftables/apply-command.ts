@@ -1,7 +1,7 @@
 import { checkRule, checkVerdict, setsOf, verdictsOf } from './check-rule.ts';
 import { dataOf, patternsOf } from './parse-elements.ts';
 import { KERNEL_SAYS, Refusal } from './refusal.ts';
-import { isAlive, keyText } from './ruleset.ts';
+import { forgetDead, hasTimeouts, keyText } from './ruleset.ts';
 import type { Command } from './command.ts';
 import type { RawElement } from './parse-elements.ts';
 import type { Statement } from './rule.ts';
@@ -232,14 +232,4 @@ function deleteElement(set: NamedSet, raw: RawElement, nowMs: number): void {
   forgetDead(set, nowMs);
   const text = keyText(patternsOf(raw.key, set.spec.types));
   if (!set.elements.delete(text)) throw new Refusal(raw.key.place, KERNEL_SAYS.missing);
-}
-
-function hasTimeouts({ flags, timeoutMs }: NamedSet['spec']): boolean {
-  return flags.includes('timeout') || timeoutMs !== undefined;
-}
-
-/** Costs nothing where elements stay for ever. */
-function forgetDead({ spec, elements }: NamedSet, nowMs: number): void {
-  if (!hasTimeouts(spec)) return;
-  for (const [key, element] of elements) if (!isAlive(element, nowMs)) elements.delete(key);
 }

@@ -87,3 +87,14 @@ export function keyText(key: readonly Pattern[]): string {
 export function isAlive({ expiresAtMs }: Element, nowMs: number): boolean {
   return expiresAtMs === undefined || expiresAtMs > nowMs;
 }
+
+/** Whether elements of a set may leave it by themselves. */
+export function hasTimeouts({ flags, timeoutMs }: NamedSet['spec']): boolean {
+  return flags.includes('timeout') || timeoutMs !== undefined;
+}
+
+/** Removes the elements whose time is over. Costs nothing where elements stay for ever. */
+export function forgetDead({ spec, elements }: NamedSet, nowMs: number): void {
+  if (!hasTimeouts(spec)) return;
+  for (const [key, element] of elements) if (!isAlive(element, nowMs)) elements.delete(key);
+}

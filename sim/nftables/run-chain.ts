@@ -1,6 +1,6 @@
 import { parseIpAddress } from '../../src/domain/address.ts';
 import { findElement, meetsKey } from './find-element.ts';
-import { isAlive, keyText } from './ruleset.ts';
+import { forgetDead, keyText } from './ruleset.ts';
 import type { IpAddress } from '../../src/domain/address.ts';
 import type { Value } from './datatype.ts';
 import type { PacketView } from './packet-view.ts';
@@ -177,7 +177,7 @@ function writeElement(table: Table, update: DynamicUpdate, packet: PacketView): 
     elements.delete(text);
     return NEXT;
   }
-  for (const [name, element] of elements) if (!isAlive(element, packet.nowMs)) elements.delete(name);
+  forgetDead(set, packet.nowMs);
   const staysMs = update.timeoutMs ?? spec.timeoutMs;
   const expiresAtMs = staysMs === undefined ? undefined : packet.nowMs + staysMs;
   const old = elements.get(text);
