@@ -9,8 +9,8 @@ import { ProxierPair } from '../../../src/app/proxier-pair.ts';
 import { formatSocketAddress } from '../../../src/domain/address.ts';
 import { describeProxierContract } from '../../contracts/proxier.contract.ts';
 import { address, port } from '../../support/endpoints.ts';
-import { openNetworkNamespaces } from '../../support/network-namespaces.ts';
-import { addressIn, nodeProxierWorld } from '../../support/node-proxier-world.ts';
+import { BRIDGE, openCapturedHost, VIRTUAL_IP } from '../../support/captured-host.ts';
+import { nodeProxierWorld } from '../../support/node-proxier-world.ts';
 import { settle } from '../../support/settle.ts';
 import { NOTHING_PUBLISHED } from '../../../src/domain/published-port.ts';
 import type { Socket } from 'node:net';
@@ -19,50 +19,25 @@ import type { NetworkNamespaces } from '../../support/network-namespaces.ts';
 import type { EndpointServer, OverlaidPlane } from '../../support/node-proxier-world.ts';
 import type { NoWorld, ProxierWorld } from '../../support/proxier-world.ts';
 
-const BRIDGE = 'docker0';
-const VIRTUAL_IP = address('10.99.0.1');
-const LISTENER = { address: VIRTUAL_IP, port: port(9_999) };
-
 describeProxierContract('NftablesProxier over UserspaceProxier, on the kernel,', kernelWorld);
 
 /** Consumers and endpoints behind one interface of a host, whose kernel leads the ones to the others. */
 async function kernelWorld(): Promise<ProxierWorld | NoWorld> {
-  if (process.platform !== 'linux') return { skip: 'network namespaces are of Linux' };
-  if (process.getuid?.() !== 0) return { skip: 'a network namespace needs root' };
-  let namespaces: NetworkNamespaces;
-  try {
-    namespaces = openNetworkNamespaces({
-      bridge: BRIDGE,
-      virtualIp: VIRTUAL_IP,
-      network: '10.99.0.0/16',
-      beyond: ['10.99.64.0/18', '10.99.128.0/17'],
-    });
-  } catch (error) {
-    return { skip: String(error) };
-  }
-  const leave = (): void => {
-    namespaces[Symbol.dispose]();
-  };
-  try {
-    namespaces.run('sysctl', '-q', '-w', 'net.ipv4.ip_forward=1', `net.ipv4.conf.${BRIDGE}.send_redirects=0`);
-    const rule = ['PREROUTING', '-i', BRIDGE, '-d', VIRTUAL_IP, '-p', 'tcp', '-j', 'DNAT'];
-    const to = ['--to-destination', `${LISTENER.address}:${LISTENER.port}`];
-    namespaces.run('iptables', '-w', '-t', 'nat', '-A', ...rule, ...to);
-    namespaces.run('nft', 'list', 'tables');
-    namespaces.run('conntrack', '-V');
-  } catch (error) {
-    leave();
-    return { skip: `no iptables, nft or conntrack here: ${String(error)}` };
-  }
+  const host = openCapturedHost({
+    beyond: ['10.99.64.0/18'],
+    prepare: ({ run }) => {
+      run('sysctl', '-q', '-w', 'net.ipv4.ip_forward=1', `net.ipv4.conf.${BRIDGE}.send_redirects=0`);
+      run('nft', 'list', 'tables');
+      run('conntrack', '-V');
+    },
+  });
+  if ('skip' in host) return host;
+  const { namespaces, place } = host;
   return nodeProxierWorld({
-    listen: { kind: 'captured', at: [LISTENER] },
-    virtualIp: VIRTUAL_IP,
+    ...place,
     endpointsAt: address('10.99.64.1'),
-    consumer: (n) => addressIn('10.99', n + 250 * 128),
-    socket: namespaces.asConsumer,
     serve: async (at) => greeter(namespaces, at),
     over: (userspace) => overlaid(namespaces, userspace),
-    leave,
   });
 }
 
