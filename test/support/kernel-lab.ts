@@ -129,6 +129,15 @@ export class KernelLab implements AsyncDisposable {
     });
   }
 
+  /** So many endpoint hosts; the n-th serves its name `e<n>` at port 80 of both its addresses. */
+  async serveEndpoints(count: number): Promise<void> {
+    for (let n = 1; n <= count; n += 1) {
+      const agent = await this.endpoint(n);
+      await agent.serve(`e${n}`, `10.30.0.${n}`, 80);
+      await agent.serve(`e${n}`, `fd31::${n}`, 80);
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const agent of this.#agents.splice(0)) await agent.close();
     for (const name of this.#names.splice(0))

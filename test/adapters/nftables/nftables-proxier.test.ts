@@ -4,9 +4,7 @@ import { SimClock } from '../../../sim/clock.ts';
 import { conntrackFlowCutter } from '../../../src/adapters/conntrack-command/client.ts';
 import { nftablesClient } from '../../../src/adapters/nftables/client.ts';
 import { NftablesProxier } from '../../../src/adapters/nftables/nftables-proxier.ts';
-import { parseSocketAddress } from '../../../src/domain/address.ts';
 import { bindingId } from '../../../src/domain/binding.ts';
-import { endpointId } from '../../../src/domain/endpoint.ts';
 import { RoutingTable } from '../../../src/domain/routing-table.ts';
 import { KernelLab } from '../../support/kernel-lab.ts';
 import { address, port } from '../../support/endpoints.ts';
@@ -14,30 +12,16 @@ import { binding, serviceName } from '../../support/bindings.ts';
 import { settle } from '../../support/settle.ts';
 import { poolBench } from '../../app/pool-bench.ts';
 import { NOTHING_PUBLISHED } from '../../../src/domain/published-port.ts';
+import { endpointAt, HOST, VIRTUAL_IP, VIRTUAL_IP6 } from './rules-bench.ts';
 import type { Binding } from '../../../src/domain/binding.ts';
 import type { Endpoint } from '../../../src/domain/endpoint.ts';
 import type { PoolSnapshot } from '../../../src/domain/route.ts';
-import type { HostNetwork } from '../../../src/ports/host-network.ts';
 import type { Agent } from '../../support/kernel-lab.ts';
 
 /** Namespaces, processes and rules take their time on a busy machine. */
 const TIMEOUT_MS = 60_000;
 
-const VIRTUAL_IP = '172.30.0.1';
-const VIRTUAL_IP6 = 'fd30::1';
-
 const UDP_ID = bindingId(address('172.30.0.2'), 'udp', port(53));
-
-const HOST: HostNetwork = {
-  isLocal: (at) => at === VIRTUAL_IP || at === VIRTUAL_IP6,
-  interfaceTowards: (at) => (at.startsWith('172.30.0.') || at.startsWith('fd30:') ? 'docker0' : undefined),
-};
-
-function endpointAt(text: string, rest: Partial<Endpoint> = {}): Endpoint {
-  const at = parseSocketAddress(text);
-  assert(at !== undefined);
-  return { id: endpointId(text), ...at, weight: 1, tags: undefined, ...rest };
-}
 
 /** A pool of a service with these endpoints, told one after the other. */
 function pool(text: string): { told(endpoints: readonly Endpoint[]): PoolSnapshot } {
@@ -68,11 +52,7 @@ describe('NftablesProxier on the kernel', function () {
     }
     lab = opened;
     [c1, c2] = [await lab.consumer(2), await lab.consumer(3)];
-    for (const n of [1, 2, 3]) {
-      const agent = await lab.endpoint(n);
-      await agent.serve(`e${n}`, `10.30.0.${n}`, 80);
-      await agent.serve(`e${n}`, `fd31::${n}`, 80);
-    }
+    await lab.serveEndpoints(3);
   });
   after(async () => {
     await (lab as KernelLab | undefined)?.[Symbol.asyncDispose]();

@@ -18,22 +18,23 @@ import type { HostNetwork } from '../../../src/ports/host-network.ts';
 export const VIRTUAL_IP = '172.30.0.1';
 export const VIRTUAL_IP6 = 'fd30::1';
 
-const HOST: HostNetwork = {
+/** The host that has it, with `docker0` alone. */
+export const HOST: HostNetwork = {
   isLocal: (at) => at === VIRTUAL_IP || at === VIRTUAL_IP6,
   interfaceTowards: (at) => (at.startsWith('172.30.0.') || at.startsWith('fd30:') ? 'docker0' : undefined),
 };
 
 /** An endpoint for tests, e.g. at `10.30.0.1:80`. */
-function endpointAt(text: string): Endpoint {
+export function endpointAt(text: string, rest: Partial<Endpoint> = {}): Endpoint {
   const at = parseSocketAddress(text);
   assert(at !== undefined, text);
-  return { id: endpointId(text), ...at, weight: 1, tags: undefined };
+  return { id: endpointId(text), ...at, weight: 1, tags: undefined, ...rest };
 }
 
 /** What a pool publishes that was told of endpoints at these places; of nothing yet without any list. */
 export function told(descriptor: string, endpoints?: readonly string[]): PoolSnapshot {
   const { pool } = poolBench(descriptor);
-  if (endpoints !== undefined) pool.update(endpoints.map(endpointAt));
+  if (endpoints !== undefined) pool.update(endpoints.map((at) => endpointAt(at)));
   return pool.snapshot;
 }
 

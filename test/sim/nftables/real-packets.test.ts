@@ -57,11 +57,7 @@ describe('PacketTracer beside the kernel of this machine', function () {
       [2, one],
       [3, two],
     ]);
-    for (const n of [1, 2, 3]) {
-      const endpoint = await lab.endpoint(n);
-      await endpoint.serve(`e${n}`, `10.30.0.${n}`, 80);
-      await endpoint.serve(`e${n}`, `fd31::${n}`, 80);
-    }
+    await lab.serveEndpoints(3);
     const real = nftablesClient({ prefix: ['ip', 'netns', 'exec', lab.host] });
     bench = new RulesBench();
     const { nft } = bench;
