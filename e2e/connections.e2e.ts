@@ -103,7 +103,10 @@ describe('connections through the daemon', function () {
         const socket = connect({ host: '127.0.0.1', port: 18_380 });
         sockets.push(socket);
         socket.on('error', (error: NodeJS.ErrnoException) => outcomes.push(error.code ?? ''));
-        await once(socket, 'connect');
+        const connected = once(socket, 'connect');
+        // Over the limit the reset may be there before it is seen that the connection was open.
+        if (turn < 128) await connected;
+        else await connected.catch(() => undefined);
       }
       await embassy.waitForLog(/limit of open connections \(128\) is reached/u, SETTLE_TIMEOUT_MS);
       assert.equal(await visit(18_380, 'whole', 0), 'ECONNRESET');
