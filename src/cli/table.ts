@@ -22,7 +22,9 @@ export function formatTable(
   const wanted = Array.from({ length: count }, (_, column) =>
     Math.max(...rows.map((row) => lengthOf(row[column] ?? ''))),
   );
-  const widths = columns === undefined ? wanted : fit(wanted, columns - GAP.length * (count - 1));
+  // Columns at the end in which nothing stands take no gap.
+  const last = wanted.findLastIndex((width) => width > 0);
+  const widths = columns === undefined ? wanted : fit(wanted, columns - GAP.length * Math.max(0, last));
   return rows.map((row) => {
     const cells = widths.map((width, column) => cut(row[column] ?? '', width));
     return cells

@@ -25,6 +25,11 @@ describe('formatTable', () => {
     ]);
   });
 
+  it('cuts nothing for the sake of a last column in which nothing stands', () => {
+    assert.deepEqual(formatTable([['_________', '__________', '']], 22), ['_________  __________']);
+    assert.deepEqual(formatTable([['', '']], 22), ['']);
+  });
+
   it('fits every width that leaves each column a little, and cuts nothing that fits', () => {
     const cell = fc.string({ maxLength: 30 }).map((text) => text.replace(/\s/g, '_'));
     const rows = fc.array(fc.tuple(cell, cell, cell), { minLength: 1, maxLength: 6 });
