@@ -19,6 +19,13 @@ iptables -P INPUT DROP
 `;
 const OPEN_INPUT = 'iptables -P INPUT ACCEPT; iptables -F INPUT';
 
+/** A folder of the host with nft and conntrack, and nothing else: its only one with commands. */
+const WITHOUT_IPTABLES = '/run/without-iptables';
+const MAKE_WITHOUT_IPTABLES = `
+mkdir -p ${WITHOUT_IPTABLES}
+for tool in nft conntrack; do ln -sf "$(command -v $tool)" ${WITHOUT_IPTABLES}; done
+`;
+
 /** Answers every connection with its word, as a service of the host would. */
 const HOST_SERVICE = `
 require('node:http').createServer((_, response) => response.end('host\\n')).listen(8080, '0.0.0.0');
@@ -173,6 +180,36 @@ describe('capture on a Docker host', () => {
       assert.deepEqual(tally(await requests(consumer, 80)), { web: 10 });
     } finally {
       await shell('iptables-legacy -t nat -F; iptables-legacy -t nat -X');
+    }
+  });
+
+  it('[C4] captures with nft where there is no iptables, puts it back, and leaves nothing', async () => {
+    await shell(MAKE_WITHOUT_IPTABLES);
+    const iptables = await world.host.iptablesSave();
+    const tables = async (): Promise<string> => world.host.output(['nft', 'list', 'tables']);
+    const before = await tables();
+    for (const proxier of ['userspace', 'auto']) {
+      const env = { PATH: WITHOUT_IPTABLES };
+      await using embassy = await world.embassy([`--proxier=${proxier}`], { env });
+      await embassy.waitForLog(/written with nft: .*iptables is not installed/u, LOG_TIMEOUT_MS);
+      const consumer = await bound(embassy, 'plain');
+      assert.deepEqual(tally(await requests(consumer, 80)), { web: 10 });
+      assert.ok((await requests(consumer, 81)).every(isRefused), 'it bound nothing else');
+      const agent = await world.host.runConsumer({
+        name: 'agent',
+        network: 'host',
+        env: { BACKEND_WEB: `${WEB};82` },
+      });
+      await embassy.waitForLog(/capturing .*the host itself \(port 82\)/u, LOG_TIMEOUT_MS);
+      assert.deepEqual(tally(await requests(agent, 82)), { web: 10 });
+      await world.host.output(['nft', 'delete', 'table', 'inet', 'embassy-capture']);
+      await embassy.waitForLog(/the rules were missing or different; put back/u, LOG_TIMEOUT_MS);
+      assert.deepEqual(tally(await requests(agent, 82)), { web: 10 });
+      assert.equal(await world.host.iptablesSave(), iptables);
+      await world.host.removeConsumers();
+      await embassy.signal('SIGTERM');
+      assert.equal(await embassy.waitExit(LOG_TIMEOUT_MS), 0);
+      assert.equal(await tables(), before);
     }
   });
 

@@ -10,7 +10,8 @@ const METAINFO = { metainfo: { version: '1.0.6', release_name: 'Lester Gooch #5'
 const PACKET_BYTES = 60;
 
 /**
- * The document of `nft -j list WORDS`: of tables, chains without their rules, sets and maps.
+ * The document of `nft -j list WORDS`: of tables, chains without their rules, sets and maps, and of one table
+ * with its rules, whose parts are left out.
  *
  * Pure.
  *
@@ -34,6 +35,9 @@ export function listRuleset(ruleset: Ruleset, words: readonly string[], nowMs: n
     }
   }
   const table = ruleset.get(`${family} ${name}`);
+  if (words.length === 3 && what === 'table') {
+    return table === undefined ? undefined : document(wholeTableInJson(table, nowMs));
+  }
   if (words.length === 4 && (what === 'set' || what === 'map')) {
     const set = table?.sets.get(member);
     const isIt = set !== undefined && (set.spec.data !== undefined) === (what === 'map');
@@ -48,6 +52,22 @@ function document(things: readonly unknown[]): unknown {
 
 function tableInJson({ family, name, handle }: Table): unknown {
   return { table: { family, name, handle } };
+}
+
+function wholeTableInJson(table: Table, nowMs: number): readonly unknown[] {
+  const chains = [...table.chains];
+  return [
+    tableInJson(table),
+    ...chains.map(([name, chain]) => chainInJson(table, name, chain)),
+    ...setsInJson(table, false, nowMs),
+    ...setsInJson(table, true, nowMs),
+    ...chains.flatMap(([name, { rules }]) =>
+      rules.map(({ comment }) => {
+        const rest = comment === undefined ? {} : { comment };
+        return { rule: { family: table.family, table: table.name, chain: name, ...rest } };
+      }),
+    ),
+  ];
 }
 
 function chainInJson(table: Table, name: string, { handle, base }: Chain): unknown {

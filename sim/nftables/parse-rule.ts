@@ -31,8 +31,8 @@ const TERMINAL: ReadonlySet<Statement['kind']> = new Set([
   'reject',
 ]);
 
-/** What a rule begins a statement with that asks for a protocol with ports. */
-const TRANSPORT = /^(?:meta l4proto|ip protocol|(?:tcp|udp) \w+)$/;
+/** A statement that asks for a protocol with ports, as its first word or within several. */
+const TRANSPORT = /^(?:meta l4proto|ip protocol) |(?:^|\. )(?:tcp|udp) \w+ /;
 
 /**
  * Reads a rule up to the end of its command.
@@ -51,13 +51,12 @@ export function parseRule(reader: TokenReader, family: TableFamily): Rule {
       break;
     }
     const place = reader.here;
-    const begin = reader.peek(2);
     const statement = parseStatement(reader, { family, isBehindTransport });
     const last = statements.at(-1);
     if (last !== undefined && TERMINAL.has(last.kind)) {
       throw new Refusal(place, 'Statement after terminal statement has no effect');
     }
-    isBehindTransport ||= TRANSPORT.test(begin);
+    isBehindTransport ||= TRANSPORT.test(reader.textSince(place));
     statements.push(statement);
   }
   if (statements.length === 0) throw reader.unexpected();

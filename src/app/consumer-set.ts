@@ -1,3 +1,5 @@
+import { isInterfaceName } from '../domain/interface-name.ts';
+import { printable } from '../domain/printable.ts';
 import { NOTHING_PUBLISHED, PublishedPorts } from '../domain/published-port.ts';
 import type { Consumer } from '../domain/consumer.ts';
 import type { Problem } from '../domain/result.ts';
@@ -28,7 +30,7 @@ export class ConsumerSet {
     return [...this.#told.values()].flatMap((told) => [...told.consumers.values()]);
   }
 
-  /** The interfaces through which consumers' traffic arrives; sorted and distinct. */
+  /** The interfaces through which consumers' traffic arrives, that rules can name; sorted and distinct. */
   get interfaces(): readonly string[] {
     return [...new Set([...this.#told.values()].flatMap((told) => told.interfaces))].sort();
   }
@@ -50,9 +52,9 @@ export class ConsumerSet {
     switch (item.kind) {
       case 'snapshot': {
         const consumers = new Map(item.consumers.map((consumer) => [consumer.id, consumer]));
-        this.#told.set(provider, { consumers, interfaces: item.interfaces });
+        this.#told.set(provider, { consumers, interfaces: item.interfaces.filter(isInterfaceName) });
         this.#revision += 1;
-        return item.problems;
+        return [...item.problems, ...unnameable(item.interfaces)];
       }
       case 'changes': {
         const told = this.#told.get(provider) ?? { consumers: new Map<string, Consumer>(), interfaces: [] };
@@ -69,4 +71,13 @@ export class ConsumerSet {
         return [];
     }
   }
+}
+
+/** What no rule can name is left out: it would stop the rules of all others. */
+function unnameable(interfaces: readonly string[]): readonly Problem[] {
+  const odd = interfaces.filter((name) => !isInterfaceName(name));
+  return odd.map((name) => ({
+    place: `interface ${printable(name)}`,
+    message: 'has a name that no rule can take; its consumers are not captured',
+  }));
 }

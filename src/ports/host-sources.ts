@@ -78,10 +78,10 @@ export interface HostSources {
    */
   virtualIps(options: { readonly signal: AbortSignal }): Promise<readonly IpAddress[]>;
   /**
-   * @returns What iptables has.
+   * @returns What iptables has; undefined where it is not installed.
    * @throws {Error} It cannot be read; the message says why and what to do.
    */
-  rules(options: { readonly signal: AbortSignal }): Promise<RuleFacts>;
+  rules(options: { readonly signal: AbortSignal }): Promise<RuleFacts | undefined>;
   /**
    * @returns The names of all tables of nftables, as `FAMILY NAME`.
    * @throws {Error} They cannot be read; the message says why and what to do.

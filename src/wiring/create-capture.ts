@@ -1,10 +1,13 @@
 import { defaultBridgeName } from '../adapters/docker/network-document.ts';
 import { iptablesClient } from '../adapters/iptables/client.ts';
 import { IptablesRedirector } from '../adapters/iptables/iptables-redirector.ts';
+import { nftablesClient } from '../adapters/nftables/client.ts';
+import { NftablesRedirector } from '../adapters/nftables/nftables-redirector.ts';
 import { addressesOfInterface } from '../adapters/node/interfaces.ts';
 import { listeningPorts } from '../adapters/node/listening-ports.ts';
 import { CaptureKeeper } from '../app/capture-keeper.ts';
 import { findVirtualIps } from '../app/find-virtual-ips.ts';
+import { RedirectorChoice } from '../app/redirector-choice.ts';
 import { formatDockerHost } from '../cli/docker-host.ts';
 import { familyOf, isLoopback } from '../domain/address.ts';
 import type { CaptureKeeperDependencies } from '../app/capture-keeper.ts';
@@ -25,9 +28,15 @@ const HIDDEN_NAMED_MAX = 20;
 const FAMILIES: readonly AddressFamily[] = [4, 6];
 const IPV4_ONLY: readonly AddressFamily[] = [4];
 
-/** Makes the redirector of this host. */
+/** Makes the redirector of this host: by iptables, as Docker's own rules mostly are, else by nft. */
 export function createRedirector(log: Log): Redirector {
-  return new IptablesRedirector({ client: iptablesClient(), log });
+  return new RedirectorChoice(
+    [
+      { name: 'iptables', redirector: new IptablesRedirector({ client: iptablesClient(), log }) },
+      { name: 'nft', redirector: new NftablesRedirector({ client: nftablesClient(), log }) },
+    ],
+    log,
+  );
 }
 
 /**

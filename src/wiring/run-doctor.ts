@@ -20,7 +20,7 @@ import type { AvailableDiscovery } from '../cli/resolve-discoveries.ts';
 import type { DoctorOptions, Options } from '../cli/resolve-options.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Discovery } from '../ports/discovery.ts';
-import type { HostSources } from '../ports/host-sources.ts';
+import type { HostSources, RuleFacts } from '../ports/host-sources.ts';
 import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
 import type { DiscoveryOptions } from './create-discoveries.ts';
@@ -83,7 +83,7 @@ function hostSources(
     },
     virtualIps: async ({ signal }) =>
       (await chooseVirtualIps(dependencies, { ...options, failFast: true }, signal)) ?? [],
-    rules: async (wait) => inWords(async () => readRuleFacts(iptablesClient(), wait)),
+    rules: async (wait) => inWords(async () => ruleFacts(wait)),
     nftTables: async (wait) => inWords(async () => nftablesClient().tables(wait)),
     discoveries: options.discoveries.map((chosen) => ({
       name: chosen.name,
@@ -122,6 +122,15 @@ async function serverTimeMs(
   if (discovery.scheme === 'file') return undefined;
   const [server] = discovery.hosts;
   return server === undefined ? undefined : readHttpDate({ ...server, tls: discovery.tls }, wait);
+}
+
+async function ruleFacts(wait: { readonly signal: AbortSignal }): Promise<RuleFacts | undefined> {
+  try {
+    return await readRuleFacts(iptablesClient(), wait);
+  } catch (error) {
+    if (error instanceof RedirectorError && error.code === 'no-command') return undefined;
+    throw error;
+  }
 }
 
 /** What to do is part of the reason. */

@@ -28,7 +28,7 @@ export function formatControl({
     'Maintainer: the embassy project <embassy@localhost>',
     'Section: net',
     'Priority: optional',
-    'Depends: libc6, libstdc++6, iptables',
+    'Depends: libc6, libstdc++6, iptables | nftables',
     'Recommends: nftables, conntrack',
     'Suggests: docker.io | docker-ce',
     'Description: service proxy and load balancer for Docker containers',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { ConsumerSet } from '../../src/app/consumer-set.ts';
 import { consumerId } from '../../src/domain/consumer.ts';
+import { formatProblem } from '../../src/domain/result.ts';
 import { consumer } from '../support/bindings.ts';
 import { address, port } from '../support/endpoints.ts';
 import type { Consumer } from '../../src/domain/consumer.ts';
@@ -32,6 +33,16 @@ describe('ConsumerSet', () => {
     assert.deepEqual(names(set), ['b', 'c']);
     assert.equal(set.consumers[0], again);
     assert.deepEqual(set.interfaces, ['docker0']);
+  });
+
+  it('leaves out an interface that no rule can name, and says so', () => {
+    const set = new ConsumerSet();
+    const problems = set.take('docker', snapshot([consumer('a')], ['br"x', 'docker0', 'br*']));
+    assert.deepEqual(set.interfaces, ['docker0']);
+    assert.deepEqual(problems.map(formatProblem), [
+      'interface br"x: has a name that no rule can take; its consumers are not captured',
+      'interface br*: has a name that no rule can take; its consumers are not captured',
+    ]);
   });
 
   it('keeps everything while a provider cannot be asked', () => {

@@ -1,6 +1,7 @@
 import { openNetworkNamespaces } from './network-namespaces.ts';
 import { addressIn } from './node-proxier-world.ts';
 import { address, port } from './endpoints.ts';
+import type { DnatCapture } from '../../src/ports/redirector.ts';
 import type { NetworkNamespaces } from './network-namespaces.ts';
 import type { NodePlace } from './node-proxier-world.ts';
 import type { NoWorld } from './proxier-world.ts';
@@ -10,6 +11,16 @@ export const BRIDGE = 'docker0';
 export const VIRTUAL_IP = address('10.99.0.1');
 
 const LISTENER = { address: VIRTUAL_IP, port: port(9_999) };
+
+/** What leads to the listener. */
+export const CAPTURE: DnatCapture = {
+  kind: 'dnat',
+  virtualIps: [VIRTUAL_IP],
+  interfaces: [BRIDGE],
+  listeners: [LISTENER],
+  bound: undefined,
+  localPorts: [],
+};
 
 /** A host that leads what consumers dial to one listener, and where its worlds place what. */
 export interface CapturedHost {
@@ -22,13 +33,16 @@ export interface CapturedHost {
  * that `--dnat` would write.
  *
  * @param beyond - Prefixes of who else is behind the bridge, beside the consumers.
+ * @param writesRule - Whether iptables writes the rule here; else a redirector is to get {@link CAPTURE}.
  * @param prepare - What else the host needs; where it throws, there is no such host here.
  */
 export function openCapturedHost({
   beyond,
+  writesRule,
   prepare,
 }: {
   readonly beyond: readonly string[];
+  readonly writesRule: boolean;
   readonly prepare: (namespaces: NetworkNamespaces) => void;
 }): CapturedHost | NoWorld {
   if (process.platform !== 'linux') return { skip: 'network namespaces are of Linux' };
@@ -50,7 +64,7 @@ export function openCapturedHost({
   try {
     const rule = ['PREROUTING', '-i', BRIDGE, '-d', VIRTUAL_IP, '-p', 'tcp', '-j', 'DNAT'];
     const to = ['--to-destination', `${LISTENER.address}:${LISTENER.port}`];
-    namespaces.run('iptables', '-w', '-t', 'nat', '-A', ...rule, ...to);
+    if (writesRule) namespaces.run('iptables', '-w', '-t', 'nat', '-A', ...rule, ...to);
     prepare(namespaces);
   } catch (error) {
     leave();

@@ -13,9 +13,6 @@ const ACCEPT_COMMENT = '-m comment --comment "captured by embassy"';
 
 const INVALID = '-m conntrack --ctstate INVALID';
 
-/** The longest interface name in bytes. See Linux, IFNAMSIZ, less its terminating zero. */
-const INTERFACE_LENGTH_MAX = 15;
-
 /** Ports that one multiport match takes. See Linux, XT_MULTI_PORTS. */
 const MULTIPORT_MAX = 15;
 
@@ -41,17 +38,9 @@ export interface CaptureSurroundings {
 }
 
 /**
- * Whether iptables takes a name for exactly that interface: a trailing `+` would match every name that begins
- * so, and a quote or a space would end the argument. Pure.
- */
-export function isInterfaceName(name: string): boolean {
-  return name.length <= INTERFACE_LENGTH_MAX && /^[A-Za-z0-9_.][A-Za-z0-9_.@=-]*$/.test(name);
-}
-
-/**
  * Tells which rules capture what is asked for [C4]; docs/ARCHITECTURE.md draws them.
  *
- * @param capture - Its interfaces satisfy {@link isInterfaceName}.
+ * @param capture - Its interfaces satisfy `isInterfaceName`.
  * @returns An empty set where there is nothing to capture of this family: then we leave nothing in the host's
  *   tables.
  * @throws {Error} A virtual IP without a listener of its family, which is the caller's mistake.

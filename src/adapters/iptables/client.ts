@@ -51,7 +51,7 @@ function run(command: readonly string[], input: string, signal: AbortSignal): Pr
       signal.removeEventListener('abort', kill);
       if (error === null) resolve(stdout);
       else if (signal.aborted) reject(signal.reason as Error);
-      else reject(iptablesError(failureOf(command.join(' '), error, stderr), error));
+      else reject(iptablesError(failureOf(command, error, stderr), error));
     });
     const kill = (): void => {
       child.kill('SIGKILL');
@@ -64,11 +64,13 @@ function run(command: readonly string[], input: string, signal: AbortSignal): Pr
 }
 
 function failureOf(
-  command: string,
+  words: readonly string[],
   error: Error & { readonly code?: string | number | null; readonly killed?: boolean },
   stderr: string,
 ): CommandFailure {
-  if (error.code === 'ENOENT') return { kind: 'missing', command };
+  const [file = ''] = words;
+  if (error.code === 'ENOENT') return { kind: 'missing', command: file };
+  const command = words.join(' ');
   if (error.killed === true) return { kind: 'timeout', command, limitMs: COMMAND_LIMIT_MS };
   const status = typeof error.code === 'number' ? error.code : 1;
   return { kind: 'exit', command, status, stderr: stderr === '' ? error.message : stderr };

@@ -1,5 +1,5 @@
 import { RedirectorError } from '../../ports/redirector.ts';
-import { captureRules, isInterfaceName } from './capture-rules.ts';
+import { captureRules } from './capture-rules.ts';
 import { isCaptured, withoutIpv6 } from './captured-families.ts';
 import { isInputClosed } from './input-closed.ts';
 import { incompatibleTable, orWithoutRules } from './iptables-error.ts';
@@ -92,8 +92,6 @@ export class IptablesRedirector implements Redirector {
   #chosen: IptablesVariant | undefined;
   /** Calls of `ensure` until all variants are looked at. */
   #untilSurvey = 0;
-  /** The unusable interfaces of the last call, so that each is reported when it appears. */
-  #reported: readonly string[] = [];
   /** For so many looks more IPv4 alone is captured, since IPv6 was refused. */
   #narrowLooks = 0;
   /** What was last said of a trouble that stays until somebody mends it. */
@@ -105,14 +103,13 @@ export class IptablesRedirector implements Redirector {
   }
 
   async ensure(capture: Capture, options: Wait): Promise<boolean> {
-    const usable = this.#usable(capture);
-    const narrow = withoutIpv6(usable);
+    const narrow = withoutIpv6(capture);
     if (narrow !== undefined && this.#narrowLooks > 0) {
       this.#narrowLooks -= 1;
       return this.#ensure(narrow, options);
     }
     try {
-      const wrote = await this.#ensure(usable, options);
+      const wrote = await this.#ensure(capture, options);
       this.#warnOnce('ipv6', undefined);
       return wrote;
     } catch (error) {
@@ -127,12 +124,12 @@ export class IptablesRedirector implements Redirector {
     }
   }
 
-  async #ensure(usable: Capture, options: Wait): Promise<boolean> {
+  async #ensure(capture: Capture, options: Wait): Promise<boolean> {
     try {
       const variants = await this.#installed(options);
       const isSurvey = this.#chosen === undefined || (variants.length > 1 && this.#untilSurvey <= 0);
       const looked = this.#chosen === undefined || isSurvey ? variants : [this.#chosen];
-      const wrote = await this.#apply({ capture: usable, variants: looked }, options);
+      const wrote = await this.#apply({ capture, variants: looked }, options);
       this.#untilSurvey = isSurvey ? SURVEY_EVERY - 1 : this.#untilSurvey - 1;
       return wrote;
     } catch (error) {
@@ -271,21 +268,6 @@ export class IptablesRedirector implements Redirector {
   #warnOnce(about: Trouble, words: string | undefined): void {
     if (words !== undefined && this.#said.get(about) !== words) this.#log.warn(words);
     this.#said.set(about, words);
-  }
-
-  /** The capture with the interfaces a rule can name; each of the others is reported when it appears. */
-  #usable(capture: Capture): Capture {
-    if (capture.kind === 'redirect') return capture;
-    const { interfaces } = capture;
-    const unusable = interfaces.filter((name) => !isInterfaceName(name));
-    for (const name of unusable) {
-      if (this.#reported.includes(name)) continue;
-      this.#log.warn(
-        `The interface '${name}' has a name that iptables cannot take; its consumers are not captured.`,
-      );
-    }
-    this.#reported = unusable;
-    return { ...capture, interfaces: interfaces.filter(isInterfaceName) };
   }
 }
 

@@ -19,7 +19,8 @@ export interface HostFacts {
   readonly engine: Told<readonly Problem[]> | undefined;
   /** Undefined where nothing depends on it. */
   readonly virtualIps: Told<readonly IpAddress[]> | undefined;
-  readonly rules: Told<RuleFacts>;
+  /** Of iptables; undefined where it is not installed. */
+  readonly rules: Told<RuleFacts | undefined>;
   readonly nftTables: Told<readonly string[]>;
   readonly discoveries: readonly { readonly name: string; readonly outage: Outage | undefined }[];
   readonly clocks: readonly ClockFacts[];
@@ -35,10 +36,16 @@ export interface HostWishes {
   readonly maxConnections: number;
 }
 
+/** The table of nft that captures where there is no iptables. */
+export const CAPTURE_TABLE = 'inet embassy-capture';
+
 /** Whether a daemon is at work here: it answers, or its port is taken while its rules are there. Pure. */
 export function isServing(facts: HostFacts, wishes: HostWishes): boolean {
   if (facts.daemonVersion !== undefined) return true;
-  const hasRules = facts.rules.ok && facts.rules.value.jumps.length > 0;
+  const { rules, nftTables } = facts;
+  const hasRules =
+    (rules.ok && rules.value !== undefined && rules.value.jumps.length > 0) ||
+    (nftTables.ok && nftTables.value.includes(CAPTURE_TABLE));
   return hasRules && facts.listeningPorts.includes(wishes.port);
 }
 

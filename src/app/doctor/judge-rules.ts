@@ -1,5 +1,5 @@
 import { ok, warning, wrong } from './finding.ts';
-import { isServing, wantsKernel } from './host-facts.ts';
+import { CAPTURE_TABLE, isServing, wantsKernel } from './host-facts.ts';
 import type { JumpFacts, RuleFacts } from '../../ports/host-sources.ts';
 import type { Finding } from './finding.ts';
 import type { HostFacts, HostWishes } from './host-facts.ts';
@@ -24,6 +24,9 @@ export function judgeRules(facts: HostFacts, wishes: HostWishes): readonly Findi
     if (!writes) return [ok('rules', 'iptables cannot be read, and nothing depends on it')];
     return [wrong('rules', rules.reason, 'install iptables and run as root, or use --listen')];
   }
+  if (rules.value === undefined) {
+    return [...judgeCaptureTable(facts, wishes), ...judgeKernelTable(facts, wishes)];
+  }
   return [
     judgeVariants(rules.value),
     ...judgeIncompatible(rules.value, writes),
@@ -31,6 +34,29 @@ export function judgeRules(facts: HostFacts, wishes: HostWishes): readonly Findi
     ...judgeOwnRules(rules.value, facts, wishes),
     ...judgeKernelTable(facts, wishes),
   ];
+}
+
+/** Where there is no iptables, nft does all. */
+function judgeCaptureTable(facts: HostFacts, wishes: HostWishes): readonly Finding[] {
+  const check = 'rules of embassy';
+  const { nftTables } = facts;
+  const writes = wishes.capture === 'dnat' || wishes.capture === 'redirect';
+  if (!nftTables.ok) {
+    if (!writes) return [ok(check, 'iptables and nft are not to be had, and nothing depends on them')];
+    const seen = `iptables is not installed, and nft is of no use: ${nftTables.reason}`;
+    return [wrong(check, seen, 'apt-get install iptables (or nftables), or use --listen')];
+  }
+  const isThere = nftTables.value.includes(CAPTURE_TABLE);
+  if (isServing(facts, wishes)) {
+    if (isThere) return [ok(check, `the table ${CAPTURE_TABLE}; there is no iptables, so nft writes them`)];
+    if (!writes) return [ok(check, 'none, and none are wanted')];
+    const seen = 'embassy runs and has no rule: either nothing is bound yet, or somebody wiped them';
+    const advice = 'look again after 5 s, when they are put back; else see what its log says of rules';
+    return [wrong(check, seen, advice)];
+  }
+  if (!isThere) return [ok(check, 'none, and no embassy runs')];
+  const seen = `the table ${CAPTURE_TABLE} is left, but no embassy runs: what containers dial goes nowhere`;
+  return [wrong(check, seen, `start embassy, or remove it: ${CLEANUP}`)];
 }
 
 /** [P29]: what one variant drops the other cannot accept. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { captureRules, isInterfaceName } from '../../../src/adapters/iptables/capture-rules.ts';
+import { captureRules } from '../../../src/adapters/iptables/capture-rules.ts';
 import { NO_RULES, formatTransaction, isEmpty } from '../../../src/adapters/iptables/rule-set.ts';
-import { captureOf, redirectOf } from './capture-of.ts';
+import { captureOf, redirectOf } from '../../support/capture-of.ts';
 import type { AddressFamily } from '../../../src/domain/address.ts';
 import type { Capture } from '../../../src/ports/redirector.ts';
 
@@ -179,17 +179,4 @@ describe('captureRules', () => {
       /no listener is given for the virtual IP fd00::1/,
     );
   });
-});
-
-describe('isInterfaceName', () => {
-  for (const name of ['docker0', 'br-0123456789ab', 'eth0.100', 'veth@if3', 'a']) {
-    it(`takes '${name}'`, () => {
-      assert.equal(isInterfaceName(name), true);
-    });
-  }
-  for (const name of ['', 'br+', 'a b', 'a/b', '-i', 'a"b', 'interface-too-lo', 'a\nb', '!eth0', 'brücke']) {
-    it(`refuses ${JSON.stringify(name)}`, () => {
-      assert.equal(isInterfaceName(name), false);
-    });
-  }
 });

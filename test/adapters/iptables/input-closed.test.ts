@@ -5,7 +5,7 @@ import { captureRules } from '../../../src/adapters/iptables/capture-rules.ts';
 import { isInputClosed } from '../../../src/adapters/iptables/input-closed.ts';
 import { NO_RULES, formatTransaction } from '../../../src/adapters/iptables/rule-set.ts';
 import { parseSaved } from '../../../src/adapters/iptables/saved-rules.ts';
-import { captureOf } from './capture-of.ts';
+import { captureOf } from '../../support/capture-of.ts';
 
 const OURS = formatTransaction(NO_RULES, captureRules(captureOf(['br0']), 4, { inputClosed: true }));
 

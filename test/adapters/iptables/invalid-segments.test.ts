@@ -6,7 +6,7 @@ import { iptablesClient } from '../../../src/adapters/iptables/client.ts';
 import { IptablesRedirector } from '../../../src/adapters/iptables/iptables-redirector.ts';
 import { RedirectorError } from '../../../src/ports/redirector.ts';
 import { openNetworkNamespaces } from '../../support/network-namespaces.ts';
-import { captureOf } from './capture-of.ts';
+import { captureOf } from '../../support/capture-of.ts';
 import { NamespaceHost } from './namespace-host.ts';
 import { RawTcp } from './raw-tcp.ts';
 import type { AddressInfo } from 'node:net';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { RedirectorError } from '../../../src/ports/redirector.ts';
 import { IptablesRedirector } from '../../../src/adapters/iptables/iptables-redirector.ts';
 import { describeRedirectorContract } from '../../contracts/redirector.contract.ts';
-import { captureOf } from './capture-of.ts';
+import { captureOf } from '../../support/capture-of.ts';
 import { NamespaceHost } from './namespace-host.ts';
 import { SimHost } from './sim-host.ts';
 import type { IptablesFault } from '../../../sim/iptables/sim-iptables.ts';
@@ -202,16 +202,6 @@ describe('IptablesRedirector', () => {
     host.kernel.tables[4].restore('*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n');
     assert.equal(await redirector.ensure(CAPTURE, { signal }), true);
     assert.equal(await host.rules(), open);
-  });
-
-  it('reports an interface that no rule can name once, and captures the others', async () => {
-    await using host = new SimHost();
-    const redirector = host.redirector();
-    for (let i = 0; i < 2; i += 1) await redirector.ensure(captureOf(['br+', 'docker0']), { signal });
-    assert.deepEqual(host.log.messages('warn'), [
-      "The interface 'br+' has a name that iptables cannot take; its consumers are not captured.",
-    ]);
-    assert.match(await host.rules(), /-A EMBASSY -i docker0 /);
   });
 });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { RedirectorError } from '../../../src/ports/redirector.ts';
-import { captureOf, redirectOf } from './capture-of.ts';
+import { captureOf, redirectOf } from '../../support/capture-of.ts';
 import { SimHost } from './sim-host.ts';
 import type { SimIptablesOptions } from '../../../sim/iptables/sim-iptables.ts';
 import type { IptablesKind } from '../../../src/adapters/iptables/iptables-client.ts';

@@ -4,7 +4,7 @@ import { IptablesRedirector } from '../../../src/adapters/iptables/iptables-redi
 import { readRuleFacts } from '../../../src/adapters/iptables/rule-facts.ts';
 import { RedirectorError } from '../../../src/ports/redirector.ts';
 import { MemoryLog } from '../../../sim/log.ts';
-import { captureOf } from './capture-of.ts';
+import { captureOf } from '../../support/capture-of.ts';
 import type { IptablesKind } from '../../../src/adapters/iptables/iptables-client.ts';
 
 const { signal } = new AbortController();

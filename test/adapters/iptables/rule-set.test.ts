@@ -11,7 +11,7 @@ import {
   sameRules,
 } from '../../../src/adapters/iptables/rule-set.ts';
 import { parseSaved } from '../../../src/adapters/iptables/saved-rules.ts';
-import { captureOf, redirectOf } from './capture-of.ts';
+import { captureOf, redirectOf } from '../../support/capture-of.ts';
 import type { RuleSet } from '../../../src/adapters/iptables/rule-set.ts';
 
 const bounds = fc.option(

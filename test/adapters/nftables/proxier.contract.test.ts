@@ -5,11 +5,12 @@ import { SimClock } from '../../../sim/clock.ts';
 import { conntrackFlowCutter } from '../../../src/adapters/conntrack-command/client.ts';
 import { nftablesClient } from '../../../src/adapters/nftables/client.ts';
 import { NftablesProxier } from '../../../src/adapters/nftables/nftables-proxier.ts';
+import { NftablesRedirector } from '../../../src/adapters/nftables/nftables-redirector.ts';
 import { ProxierPair } from '../../../src/app/proxier-pair.ts';
 import { formatSocketAddress } from '../../../src/domain/address.ts';
 import { describeProxierContract } from '../../contracts/proxier.contract.ts';
 import { address, port } from '../../support/endpoints.ts';
-import { BRIDGE, openCapturedHost, VIRTUAL_IP } from '../../support/captured-host.ts';
+import { BRIDGE, CAPTURE, openCapturedHost, VIRTUAL_IP } from '../../support/captured-host.ts';
 import { nodeProxierWorld } from '../../support/node-proxier-world.ts';
 import { settle } from '../../support/settle.ts';
 import { NOTHING_PUBLISHED } from '../../../src/domain/published-port.ts';
@@ -21,10 +22,14 @@ import type { NoWorld, ProxierWorld } from '../../support/proxier-world.ts';
 
 describeProxierContract('NftablesProxier over UserspaceProxier, on the kernel,', kernelWorld);
 
-/** Consumers and endpoints behind one interface of a host, whose kernel leads the ones to the others. */
+/**
+ * Consumers and endpoints behind one interface of a host without iptables, whose kernel leads the ones to the
+ * others, or to the listener.
+ */
 async function kernelWorld(): Promise<ProxierWorld | NoWorld> {
   const host = openCapturedHost({
     beyond: ['10.99.64.0/18'],
+    writesRule: false,
     prepare: ({ run }) => {
       run('sysctl', '-q', '-w', 'net.ipv4.ip_forward=1', `net.ipv4.conf.${BRIDGE}.send_redirects=0`);
       run('nft', 'list', 'tables');
@@ -33,6 +38,8 @@ async function kernelWorld(): Promise<ProxierWorld | NoWorld> {
   });
   if ('skip' in host) return host;
   const { namespaces, place } = host;
+  const redirector = new NftablesRedirector({ client: nftablesClient(), log: new MemoryLog() });
+  await redirector.ensure(CAPTURE, { signal: new AbortController().signal });
   return nodeProxierWorld({
     ...place,
     endpointsAt: address('10.99.64.1'),
@@ -66,9 +73,9 @@ function overlaid(namespaces: NetworkNamespaces, userspace: Proxier): OverlaidPl
     leftovers: async () => {
       const tables = namespaces.run('nft', 'list', 'tables');
       // While it is open it holds its table, and looks after it.
-      const isOpen = tables.includes('embassy') && clock.pendingTimers > 0;
+      const isOpen = /embassy$/m.test(tables) && clock.pendingTimers > 0;
       if (isOpen) return Promise.resolve([]);
-      const table = tables.includes('embassy') ? ['the table of embassy'] : [];
+      const table = /embassy$/m.test(tables) ? ['the table of embassy'] : [];
       return Promise.resolve([
         ...table,
         ...(clock.pendingTimers > 0 ? [`${clock.pendingTimers} timers`] : []),

@@ -24,7 +24,7 @@ describeProxierContract('UserspaceProxier, listening, on real sockets,', async (
 describeProxierContract('UserspaceProxier, captured by a DNAT rule, on real sockets,', capturedWorld);
 
 async function capturedWorld(): Promise<ProxierWorld | NoWorld> {
-  const host = openCapturedHost({ beyond: [], prepare: () => undefined });
+  const host = openCapturedHost({ beyond: [], writesRule: true, prepare: () => undefined });
   if ('skip' in host) return host;
   return nodeProxierWorld({ ...host.place, endpointsAt: address('127.0.0.2') });
 }

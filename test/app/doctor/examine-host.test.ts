@@ -222,9 +222,49 @@ const HOSTS: readonly HostRow[] = [
   },
   {
     name: 'rules that may not be read where none are needed',
-    change: { ...STOPPED, rules: failing('iptables is not installed') },
+    change: { ...STOPPED, rules: failing('iptables may not touch the rules') },
     wishes: { provider: 'static', capture: 'listen' },
     finds: [],
+  },
+  {
+    name: 'no iptables, but nft, which writes the rules',
+    change: { rules: async () => undefined, nftTables: async () => ['inet embassy-capture'] },
+    finds: [],
+  },
+  {
+    name: 'neither iptables nor nft',
+    change: { rules: async () => undefined, nftTables: failing('there is no nft command') },
+    finds: [
+      {
+        check: 'rules of embassy',
+        state: 'wrong',
+        seen: /not installed, .*no nft command/,
+        advice: /apt-get install iptables .*or use --listen/,
+      },
+    ],
+  },
+  {
+    name: 'neither of them where none are needed',
+    change: { ...STOPPED, rules: async () => undefined, nftTables: failing('there is no nft command') },
+    wishes: { provider: 'static', capture: 'listen' },
+    finds: [],
+  },
+  {
+    name: '[P27] rules of nft that somebody wiped',
+    change: { rules: async () => undefined },
+    finds: [{ check: 'rules of embassy', state: 'wrong', seen: /has no rule/, advice: /after 5 s/ }],
+  },
+  {
+    name: '[P28] rules of nft that a crash left',
+    change: { ...STOPPED, rules: async () => undefined, nftTables: async () => ['inet embassy-capture'] },
+    finds: [
+      {
+        check: 'rules of embassy',
+        state: 'wrong',
+        seen: /inet embassy-capture is left, but no embassy runs/,
+        advice: /embassy cleanup/,
+      },
+    ],
   },
   {
     name: '[P27] rules that somebody wiped',

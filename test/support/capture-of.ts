@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { parseIpAddress, parsePort } from '../../../src/domain/address.ts';
-import { OWN_TRAFFIC_MARK } from '../../../src/ports/redirector.ts';
-import { at } from '../../support/addresses.ts';
-import type { IpAddress, Port } from '../../../src/domain/address.ts';
-import type { BoundPort, DnatCapture, RedirectCapture } from '../../../src/ports/redirector.ts';
+import { parseIpAddress, parsePort } from '../../src/domain/address.ts';
+import { OWN_TRAFFIC_MARK } from '../../src/ports/redirector.ts';
+import { at } from './addresses.ts';
+import type { IpAddress, Port } from '../../src/domain/address.ts';
+import type { BoundPort, DnatCapture, RedirectCapture } from '../../src/ports/redirector.ts';
 
 /** The mark of our own connections, as a packet has it. */
 export const OWN_MARK = OWN_TRAFFIC_MARK;
