@@ -32,6 +32,7 @@ async function measure(services: number): Promise<string> {
       log: new MemoryLog(),
       host: () => host,
       published: () => NOTHING_PUBLISHED,
+      handles: { read: () => undefined },
     },
     {
       virtualIps: [address('172.17.0.1')],

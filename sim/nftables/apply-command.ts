@@ -61,7 +61,7 @@ export function applyCommand(ruleset: Ruleset, command: Command, state: KernelSt
       if (chain === undefined) throw new Refusal(command.namePlace, KERNEL_SAYS.missing);
       checkRule(command.rule, table, command.place);
       const { rules } = chain;
-      const { rule } = command;
+      const rule = { ...command.rule, handle: state.nextHandle() };
       const changed = command.verb === 'add' ? [...rules, rule] : [rule, ...rules];
       table.chains.set(command.name, { ...chain, rules: changed });
     }

@@ -60,7 +60,7 @@ export function parseRule(reader: TokenReader, family: TableFamily): Rule {
     statements.push(statement);
   }
   if (statements.length === 0) throw reader.unexpected();
-  return { text: reader.textSince(here), comment, statements };
+  return { handle: 0, text: reader.textSince(here), comment, statements };
 }
 
 function parseStatement(reader: TokenReader, context: RuleContext): Statement {

@@ -86,6 +86,8 @@ export interface DynamicUpdate {
 
 /** A rule; its text is what was written, with single spaces. */
 export interface Rule {
+  /** The kernel's number for it; 0 until it is written. */
+  readonly handle: number;
   readonly text: string;
   readonly comment: string | undefined;
   readonly statements: readonly Statement[];

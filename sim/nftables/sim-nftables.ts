@@ -8,6 +8,7 @@ import { copyRuleset } from './ruleset.ts';
 import type { NftablesClient } from '../../src/adapters/nftables/nftables-client.ts';
 import type { CommandFailure } from '../../src/adapters/nftables/nftables-error.ts';
 import type { Clock } from '../../src/ports/clock.ts';
+import type { RuleHandles, RulePlaces } from '../../src/ports/rule-handles.ts';
 import type { Ruleset } from './ruleset.ts';
 
 /** What can be wrong with the command of a host, beside what is wrong with a script. */
@@ -17,7 +18,7 @@ export type NftablesFault = 'no command' | 'no privilege' | 'busy';
  * The nf_tables of a simulated host, and its nft. The tables outlive whoever wrote them, as the kernel's do,
  * so a restart of the daemon is a new proxier over the same host.
  */
-export class SimNftables implements NftablesClient {
+export class SimNftables implements NftablesClient, RuleHandles {
   readonly #clock: Pick<Clock, 'monotonicMs'>;
   #ruleset: Ruleset = new Map();
   #fault: NftablesFault | undefined;
@@ -98,6 +99,11 @@ export class SimNftables implements NftablesClient {
     options.signal.throwIfAborted();
     this.#fail();
     return [...this.#ruleset.keys()];
+  }
+
+  read({ table, chains }: RulePlaces): readonly bigint[] {
+    const held = this.#ruleset.get(table)?.chains;
+    return chains.flatMap((chain) => (held?.get(chain)?.rules ?? []).map(({ handle }) => BigInt(handle)));
   }
 
   /** All of a script or nothing. */

@@ -1,4 +1,6 @@
 import { conntrackFlowCutter, findConntrack } from '../adapters/conntrack-command/client.ts';
+import { createRuleClient } from '../adapters/netlink/client.ts';
+import { KernelRuleHandles } from '../adapters/netlink/kernel-rule-handles.ts';
 import { nftablesClient } from '../adapters/nftables/client.ts';
 import { examineHost } from '../adapters/nftables/examine-host.ts';
 import { NftablesError } from '../adapters/nftables/nftables-client.ts';
@@ -56,7 +58,14 @@ export async function createKernelProxier(
   const { endpointDrainMs, keepRules, kernelBytes } = options;
   const keepsRules = (): boolean => keepRules || !turn.isOurs;
   return new NftablesProxier(
-    { ...dependencies, client, flows: conntrackFlowCutter(), host: hostNetworks(), published },
+    {
+      ...dependencies,
+      client,
+      flows: conntrackFlowCutter(),
+      handles: new KernelRuleHandles(createRuleClient()),
+      host: hostNetworks(),
+      published,
+    },
     { virtualIps, interfaces, endpointDrainMs, keepsRules, countsBytes: kernelBytes },
   );
 }

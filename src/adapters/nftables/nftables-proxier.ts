@@ -16,6 +16,7 @@ import type { FlowCutter } from '../../ports/flow-cutter.ts';
 import type { HostNetwork } from '../../ports/host-network.ts';
 import type { KernelTotals, KernelTraffic } from '../../ports/kernel-traffic.ts';
 import type { Log } from '../../ports/log.ts';
+import type { RuleHandles } from '../../ports/rule-handles.ts';
 import type { Proxier } from '../../ports/proxier.ts';
 import type { Carried, KernelRoute } from './kernel-routes.ts';
 import type { KernelTable } from './kernel-table.ts';
@@ -31,6 +32,7 @@ export interface NftablesProxierDependencies {
   readonly host: () => HostNetwork;
   /** As `host`: what containers publish on it. */
   readonly published: () => PublishedPorts;
+  readonly handles: RuleHandles;
   readonly log: Log;
 }
 

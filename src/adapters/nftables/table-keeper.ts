@@ -1,8 +1,9 @@
 import { isThere, readFoundTable } from './found-table.ts';
 import { adoption, knownPart, sameShape, tableChanges, wholeTable } from './kernel-table.ts';
-import { TABLE } from './table-layout.ts';
+import { FIXED_CHAINS, TABLE } from './table-layout.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
+import type { RuleHandles } from '../../ports/rule-handles.ts';
 import type { KernelTable } from './kernel-table.ts';
 import type { NftablesClient } from './nftables-client.ts';
 import type { LayoutOptions } from './table-layout.ts';
@@ -18,6 +19,7 @@ export interface TableKeeperDependencies {
   readonly client: Pick<NftablesClient, 'apply' | 'list'>;
   readonly clock: Clock;
   readonly log: Log;
+  readonly handles: RuleHandles;
 }
 
 /** How it works. */
@@ -34,6 +36,7 @@ export class TableKeeper {
   readonly #client: TableKeeperDependencies['client'];
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #handles: RuleHandles;
   readonly #options: TableKeeperOptions;
   readonly #stop = new AbortController();
   /** What an earlier run left; undefined once it is ours. */
@@ -42,6 +45,8 @@ export class TableKeeper {
   #written: KernelTable | undefined;
   /** What could not be written, to be tried again at the next look. */
   #owed: KernelTable | undefined;
+  /** The rules of the fixed chains as we wrote them; undefined while that cannot be told. */
+  #fixed: string | undefined;
   #isOpen = false;
   /** Whether the last look failed, which is said once. */
   #hasFailed = false;
@@ -55,6 +60,7 @@ export class TableKeeper {
     this.#client = dependencies.client;
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
+    this.#handles = dependencies.handles;
     this.#options = options;
   }
 
@@ -113,14 +119,16 @@ export class TableKeeper {
     if (this.#written === undefined && this.#found !== undefined && (await this.#adopt(this.#found, table))) {
       return;
     }
+    const isWhole = this.#written === undefined;
     // What only the kernel knew is not written anew.
-    const wanted = this.#written === undefined ? knownPart(table) : table;
+    const wanted = isWhole ? knownPart(table) : table;
     const script =
       this.#written === undefined ? wholeTable(wanted, this.#options) : tableChanges(this.#written, wanted);
     if (script === '') return;
     try {
       await this.#client.apply(script, { signal });
       [this.#written, this.#owed] = [wanted, undefined];
+      if (isWhole) this.#fixed = this.#readFixed();
     } catch (error) {
       [this.#written, this.#owed] = [undefined, wanted];
       await this.#client.apply(removal(), { signal }).catch((cause: unknown) => {
@@ -136,6 +144,7 @@ export class TableKeeper {
     try {
       await this.#client.apply(adoption(found, table, this.#options), { signal: this.#stop.signal });
       [this.#written, this.#owed] = [table, undefined];
+      this.#fixed = this.#readFixed();
       return true;
     } catch (error) {
       this.#log.debug(`what is in the kernel cannot be adopted, so it is replaced: ${String(error)}`);
@@ -174,19 +183,27 @@ export class TableKeeper {
       if (this.#owed !== undefined) await this.#write(this.#owed);
       return;
     }
-    if (!(await isThere(this.#client, { signal }))) {
+    const fixed = this.#readFixed();
+    const isTouched = fixed !== undefined && this.#fixed !== undefined && fixed !== this.#fixed;
+    this.#fixed ??= fixed;
+    if ((fixed === undefined || isTouched) && !(await isThere(this.#client, { signal }))) {
       this.#log.warn('the table of embassy was removed by somebody; it is written again');
       this.#written = undefined;
       await this.#write(written);
       return;
     }
     this.#looks += 1;
-    if (this.#looks % COMPARED_EVERY !== 0) return;
+    if (!isTouched && this.#looks % COMPARED_EVERY !== 0) return;
     const found = await readFoundTable(this.#client, { signal });
-    if (found !== undefined && sameShape(found, written)) return;
+    if (!isTouched && found !== undefined && sameShape(found, written)) return;
     this.#log.warn('the table of embassy was changed by somebody; it is mended');
     [this.#written, this.#found] = [undefined, found];
     await this.#write(written);
+  }
+
+  /** Where they can be told, a look costs no process. */
+  #readFixed(): string | undefined {
+    return this.#handles.read({ table: TABLE, chains: FIXED_CHAINS })?.join();
   }
 
   /** One after the other; a failure is its own caller's. */

@@ -35,7 +35,7 @@ export const FLOW_SETS = ['opened', 'sent', 'received'] as const;
 export type FlowSet = (typeof FLOW_SETS)[number];
 
 /** The chains whose rules are the same on every host. */
-const FIXED_CHAINS = [
+export const FIXED_CHAINS: readonly string[] = [
   'prerouting',
   'postrouting',
   'forward',

@@ -79,6 +79,7 @@ describe('NftablesProxier on the kernel', function () {
         log,
         host: () => HOST,
         published: () => NOTHING_PUBLISHED,
+        handles: { read: () => undefined },
       },
       {
         virtualIps: [address(VIRTUAL_IP), address(VIRTUAL_IP6)],

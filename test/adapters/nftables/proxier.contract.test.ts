@@ -3,6 +3,8 @@ import { BoundSocket, createServer } from 'node:net';
 import { MemoryLog } from '../../../sim/log.ts';
 import { SimClock } from '../../../sim/clock.ts';
 import { conntrackFlowCutter } from '../../../src/adapters/conntrack-command/client.ts';
+import { createRuleClient } from '../../../src/adapters/netlink/client.ts';
+import { KernelRuleHandles } from '../../../src/adapters/netlink/kernel-rule-handles.ts';
 import { nftablesClient } from '../../../src/adapters/nftables/client.ts';
 import { NftablesProxier } from '../../../src/adapters/nftables/nftables-proxier.ts';
 import { NftablesRedirector } from '../../../src/adapters/nftables/nftables-redirector.ts';
@@ -59,6 +61,7 @@ function overlaid(namespaces: NetworkNamespaces, userspace: Proxier): OverlaidPl
       log: new MemoryLog(),
       host: () => HOST,
       published: () => NOTHING_PUBLISHED,
+      handles: new KernelRuleHandles(createRuleClient()),
     },
     {
       virtualIps: [VIRTUAL_IP],

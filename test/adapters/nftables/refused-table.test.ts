@@ -28,9 +28,10 @@ function bench(refuses: (script: string) => boolean): {
     list: async (): Promise<unknown> => Promise.resolve(undefined),
   };
   const host = { isLocal: () => false, interfaceTowards: () => undefined };
+  const handles = { read: () => undefined };
   const flows = { cut: async () => Promise.resolve() };
   const proxier = new NftablesProxier(
-    { client, clock, flows, host: () => host, published: () => NOTHING_PUBLISHED, log },
+    { client, clock, flows, host: () => host, published: () => NOTHING_PUBLISHED, handles, log },
     {
       virtualIps: [address('172.17.0.1')],
       interfaces: () => ['docker0'],

@@ -60,6 +60,7 @@ export class RulesBench extends NftHost {
         log: this.log,
         host: () => HOST,
         published: () => NOTHING_PUBLISHED,
+        handles: this.nft,
       },
       {
         virtualIps: [address(VIRTUAL_IP), address(VIRTUAL_IP6)],

@@ -300,6 +300,25 @@ describe('the rules of NftablesProxier', () => {
     assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), `by net0 to ${E2}`);
   });
 
+  for (const [what, script] of [
+    ['flushed a chain', 'flush chain inet embassy prerouting'],
+    ['flushed the table', 'flush table inet embassy'],
+    ['added a rule', 'insert rule inet embassy prerouting tcp dport 80 return'],
+  ] as const) {
+    it(`[P27] are mended within three seconds after somebody ${what}`, async () => {
+      const bench = await bound();
+      bench.nft.somebody(script);
+      assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), `here at ${PORT_80}`);
+      await bench.clock.advance(3_000);
+      assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), `by net0 to ${E1}`);
+      assert.deepEqual(bench.log.messages('warn'), [
+        'the table of embassy was changed by somebody; it is mended',
+      ]);
+      await bench.clock.advance(60_000);
+      assert.equal(bench.log.messages('warn').length, 1, 'once');
+    });
+  }
+
   it('[P27] are back within three seconds after somebody removed them', async () => {
     const bench = await bound();
     bench.nft.wipe();
