@@ -3,6 +3,7 @@ import { parseVerdict } from './parse-elements.ts';
 import { parseMatch } from './parse-match.ts';
 import { parseRedirect, parseTranslation } from './parse-translation.ts';
 import { Refusal } from './refusal.ts';
+import type { PacketView } from './packet-view.ts';
 import type { RuleContext } from './parse-translation.ts';
 import type { DynamicUpdate, Expression, Rule, Statement } from './rule.ts';
 import type { TableFamily } from './ruleset.ts';
@@ -34,6 +35,9 @@ const TERMINAL: ReadonlySet<Statement['kind']> = new Set([
 /** A statement that asks for a protocol with ports, as its first word or within several. */
 const TRANSPORT = /^(?:meta l4proto|ip protocol) |(?:^|\. )(?:tcp|udp) \w+ /;
 
+/** A port of a connection among several values: nft knows how long it is only behind a protocol. */
+const UNSIZED = /\. ct (?:original|reply) proto-(?:src|dst)\b/;
+
 /**
  * Reads a rule up to the end of its command.
  *
@@ -56,7 +60,11 @@ export function parseRule(reader: TokenReader, family: TableFamily): Rule {
     if (last !== undefined && TERMINAL.has(last.kind)) {
       throw new Refusal(place, 'Statement after terminal statement has no effect');
     }
-    isBehindTransport ||= TRANSPORT.test(reader.textSince(place));
+    const text = reader.textSince(place);
+    if (!isBehindTransport && UNSIZED.test(text)) {
+      throw new Refusal(place, 'can not use variable sized data types (invalid) in concat expressions');
+    }
+    isBehindTransport ||= TRANSPORT.test(text);
     statements.push(statement);
   }
   if (statements.length === 0) throw reader.unexpected();
@@ -88,8 +96,19 @@ function parseReject(reader: TokenReader): Statement {
   return { kind: 'reject' };
 }
 
+/** A number, or an expression with bits taken from it or added. */
 function parseMark(reader: TokenReader): Expression {
-  if (isExpression(reader)) return parseExpression(reader);
+  if (isExpression(reader)) {
+    const from = parseExpression(reader);
+    const sign = reader.maybe('&', '|');
+    if (sign === undefined) return from;
+    const bits = reader.number();
+    const read = (packet: PacketView): number => {
+      const value = Number(from.read(packet) ?? 0);
+      return (sign === '&' ? value & bits : value | bits) >>> 0;
+    };
+    return { ...from, read };
+  }
   const { here } = reader;
   const value = reader.number();
   return { type: 'mark', place: here, read: () => value };

@@ -120,6 +120,20 @@ export function integer(
   };
 }
 
+/** Bits of a mark of 32; one of them at least. */
+export function markBits(): ValueKind<number> {
+  const expression = '^0[xX][0-9a-fA-F]{1,8}$';
+  return {
+    arity: 'required',
+    metavar: 'BITS',
+    schema: { type: 'string', pattern: expression },
+    read(written) {
+      const bits = new RegExp(expression, 'u').test(written) ? Number(written) : 0;
+      return bits > 0 ? right(bits) : wrong(written, 'no bits of a mark, such as 0x4000000');
+    },
+  };
+}
+
 /** A duration within bounds; the value is in milliseconds. */
 export function duration(bounds: { readonly minMs: number; readonly maxMs: number }): ValueKind<number> {
   const { minMs, maxMs } = bounds;

@@ -10,6 +10,7 @@ import {
   duration,
   integer,
   listenAddress,
+  markBits,
   pathOrOff,
   pattern,
   portNumber,
@@ -166,6 +167,10 @@ export const OPTIONS = {
   }),
   kernelBytes: row('kernel-bytes', toggle(), CONNECTIONS, {
     help: 'count the bytes that the kernel carries; costs\nsome 5 % of its speed',
+  }),
+  packetMark: row('packet-mark', markBits(), CONNECTIONS, {
+    defaults: ['0x4000000'],
+    help: 'bits of the packet mark that nobody else uses: what\nthe kernel leads to another bridge has them',
   }),
   unknownWait: row('unknown-wait', duration({ minMs: 0, maxMs: MINUTE_MS }), CONNECTIONS, {
     defaults: ['3'],

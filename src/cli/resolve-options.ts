@@ -57,6 +57,8 @@ export interface Options extends LogOptions {
   readonly keepRules: boolean;
   /** Whether bytes that the kernel carries are counted. */
   readonly kernelBytes: boolean;
+  /** Bits of the packet mark that are nobody else's; not 0. */
+  readonly packetMark: number;
   readonly maxConnections: number;
   readonly maxBindings: number;
   /** Whether endpoints with a warning are left out, as failing ones always are. */
@@ -187,6 +189,7 @@ function readRest(reader: OptionReader): Omit<Options, 'discoveries' | 'capture'
     proxier: reader.one(OPTIONS.proxier),
     keepRules: reader.optional(OPTIONS.keepRules)?.value ?? false,
     kernelBytes: reader.optional(OPTIONS.kernelBytes)?.value ?? false,
+    packetMark: reader.one(OPTIONS.packetMark),
     unknownWaitMs: reader.one(OPTIONS.unknownWait),
     maxConnections: reader.one(OPTIONS.maxConnections),
     halfCloseTimeoutMs: reader.one(OPTIONS.halfCloseTimeout),

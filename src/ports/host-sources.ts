@@ -42,6 +42,8 @@ export interface RuleFacts {
   /** Whether a rule of ours accepts there what was captured. */
   readonly isInputOpened: boolean;
   readonly jumps: readonly JumpFacts[];
+  /** Where a rule of ours lets through what the kernel leads from one bridge to another. */
+  readonly passages: readonly string[];
 }
 
 /** How a server's clock and ours differ. */

@@ -1,4 +1,6 @@
 import { conntrackFlowCutter, findConntrack } from '../adapters/conntrack-command/client.ts';
+import { iptablesClient } from '../adapters/iptables/client.ts';
+import { DockerUserPassage } from '../adapters/iptables/docker-user-passage.ts';
 import { createRuleClient } from '../adapters/netlink/client.ts';
 import { KernelRuleHandles } from '../adapters/netlink/kernel-rule-handles.ts';
 import { nftablesClient } from '../adapters/nftables/client.ts';
@@ -9,6 +11,7 @@ import { isOursThere } from '../adapters/nftables/found-table.ts';
 import { TABLE } from '../adapters/nftables/table-layout.ts';
 import { hostNetworks } from '../adapters/node/interfaces.ts';
 import { FlowCutError } from '../ports/flow-cutter.ts';
+import { RedirectorError } from '../ports/redirector.ts';
 import { failureInWords } from './failure-in-words.ts';
 import type { Options } from '../cli/resolve-options.ts';
 import type { IpAddress } from '../domain/address.ts';
@@ -35,7 +38,10 @@ export interface KernelSurroundings {
  */
 export async function createKernelProxier(
   dependencies: { readonly clock: Clock; readonly log: Log },
-  options: Pick<Options, 'capture' | 'endpointDrainMs' | 'keepRules' | 'kernelBytes' | 'proxier'>,
+  options: Pick<
+    Options,
+    'capture' | 'endpointDrainMs' | 'keepRules' | 'kernelBytes' | 'packetMark' | 'proxier'
+  >,
   virtualIps: readonly IpAddress[],
   { interfaces, published, turn }: KernelSurroundings,
 ): Promise<NftablesProxier | undefined> {
@@ -57,6 +63,7 @@ export async function createKernelProxier(
   }
   const { endpointDrainMs, keepRules, kernelBytes } = options;
   const keepsRules = (): boolean => keepRules || !turn.isOurs;
+  const passage = new DockerUserPassage(iptablesClient(), { mark: options.packetMark });
   return new NftablesProxier(
     {
       ...dependencies,
@@ -65,17 +72,34 @@ export async function createKernelProxier(
       handles: new KernelRuleHandles(createRuleClient()),
       host: hostNetworks(),
       published,
+      passage,
     },
     { virtualIps, interfaces, endpointDrainMs, keepsRules, countsBytes: kernelBytes },
   );
 }
 
 /**
- * Removes the table of an earlier run.
+ * Removes the table of an earlier run, and the rule by which iptables let through what it led.
  *
  * @returns Whether there was one. A host without nft has none.
  */
 export async function removeKernelTable(): Promise<boolean> {
+  const hadTable = await removeTable();
+  return (await removePassage()) || hadTable;
+}
+
+/** It is told by its comment, whatever its mark. */
+async function removePassage(): Promise<boolean> {
+  const passage = new DockerUserPassage(iptablesClient(), { mark: 0 });
+  try {
+    return await passage.cleanup({ signal: new AbortController().signal });
+  } catch (error) {
+    if (error instanceof RedirectorError) return false;
+    throw error;
+  }
+}
+
+async function removeTable(): Promise<boolean> {
   const client = nftablesClient();
   const signal = new AbortController().signal;
   try {

@@ -39,6 +39,7 @@ const CHOICES: Readonly<Record<keyof Options, Choice>> = {
   maxBindings: live(OPTIONS.maxBindings),
   maxConnections: live(OPTIONS.maxConnections),
   maxConnectionsPerBinding: live(OPTIONS.maxConnectionsPerBinding),
+  packetMark: fixed(OPTIONS.packetMark),
   port: fixed(OPTIONS.port),
   prefix: fixed(OPTIONS.prefix),
   provider: fixed(OPTIONS.provider),

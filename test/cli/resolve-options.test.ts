@@ -222,7 +222,7 @@ describe('resolveOptions', () => {
       balance: 'round-robin',
       proxier: 'auto',
       keepRules: false,
-      kernelBytes: false,
+      ...{ kernelBytes: false, packetMark: 0x400_0000 },
       unbound: 'refuse',
       conntrackMax: undefined,
       conntrackTimeoutMs: undefined,

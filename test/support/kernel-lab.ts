@@ -70,8 +70,9 @@ export class Agent {
 
 /**
  * A host without Docker, on this machine's kernel: a bridge `docker0` (172.30.0.1/24, fd30::1/64) with
- * consumers on it, and endpoints on another network (10.30.0.0/24, fd31::/64) that it routes to. Each in a
- * network namespace of its own; all of it is removed at the end.
+ * consumers on it, another bridge `br-other` (172.31.0.1/24, fd32::1/64), and endpoints on another network
+ * (10.30.0.0/24, fd31::/64) that it routes to. Each in a network namespace of its own; all of it is removed
+ * at the end.
  */
 export class KernelLab implements AsyncDisposable {
   readonly virtualIp = '172.30.0.1';
@@ -119,6 +120,16 @@ export class KernelLab implements AsyncDisposable {
     });
   }
 
+  /** The container 172.31.0.<n>, fd32::<n>, on the other bridge, `br-other`. */
+  async container(n: number): Promise<Agent> {
+    return this.#attach(`o${n}`, {
+      bridge: 'br-other',
+      addresses: [`172.31.0.${n}/24`, `fd32::${n}/64`],
+      gateway: '172.31.0.1',
+      gateway6: 'fd32::1',
+    });
+  }
+
   /** The endpoint host 10.30.0.<n>, fd31::<n>, on the other network. */
   async endpoint(n: number): Promise<Agent> {
     return this.#attach(`e${n}`, {
@@ -149,6 +160,7 @@ export class KernelLab implements AsyncDisposable {
     for (const [bridge, addresses] of [
       ['docker0', ['172.30.0.1/24', 'fd30::1/64']],
       ['net0', ['10.30.0.254/24', 'fd31::fe/64']],
+      ['br-other', ['172.31.0.1/24', 'fd32::1/64']],
     ] as const) {
       await this.run('ip', 'link', 'add', bridge, 'type', 'bridge');
       for (const address of addresses)

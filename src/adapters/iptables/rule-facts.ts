@@ -1,4 +1,5 @@
 import { RedirectorError } from '../../ports/redirector.ts';
+import { DOCKER_USER, hasPassage } from './docker-user-passage.ts';
 import { isInputClosed } from './input-closed.ts';
 import { chooseVariant, installedVariants, mixedVariantsInWords } from './iptables-variants.ts';
 import { CHAIN, isOwnChain } from './rule-set.ts';
@@ -6,6 +7,7 @@ import { NOTHING_SAVED, parseSaved, targetOf } from './saved-rules.ts';
 import type { AddressFamily } from '../../domain/address.ts';
 import type { JumpFacts, RuleFacts } from '../../ports/host-sources.ts';
 import type { IptablesClient, IptablesPlace } from './iptables-client.ts';
+import type { IptablesVariant } from './iptables-variants.ts';
 import type { SavedRules, SavedTable } from './saved-rules.ts';
 
 const FAMILIES: readonly AddressFamily[] = [4, 6];
@@ -39,7 +41,12 @@ export async function readRuleFacts(
     found.push({ variant, saved });
   }
   const jumps = found.flatMap(({ variant, saved }) =>
-    saved.flatMap((each, index) => jumpsOf(each, `${index === 0 ? '' : 'ip6tables of '}${variant.program}`)),
+    saved.flatMap((each, index) => jumpsOf(each, commandOf(variant, index))),
+  );
+  const passages = found.flatMap(({ variant, saved }) =>
+    saved.flatMap((each, index) =>
+      hasPassage(each) ? [`${commandOf(variant, index)}, ${DOCKER_USER}`] : [],
+    ),
   );
   const all = found.flatMap(({ saved }) => saved);
   const chains = all.flatMap(({ tables }) => [...tables.values()].flatMap((table) => [...table.keys()]));
@@ -53,7 +60,13 @@ export async function readRuleFacts(
     isInputClosed: found.some(({ saved: [four] }) => four !== undefined && isInputClosed(four)),
     isInputOpened: jumps.some(({ to }) => to === CHAIN.input),
     jumps,
+    passages,
   };
+}
+
+/** As `FAMILIES` are read. */
+function commandOf({ program }: IptablesVariant, index: number): string {
+  return `${index === 0 ? '' : 'ip6tables of '}${program}`;
 }
 
 async function read(

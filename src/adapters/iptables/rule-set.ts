@@ -139,7 +139,8 @@ function byChain(jumps: readonly Jump[]): readonly Jump[] {
   return jumps.toSorted((a, b) => (a.chain === b.chain ? 0 : a.chain < b.chain ? -1 : 1));
 }
 
-function sameRule(a: string, b: string): boolean {
+/** Whether two rules say the same, in whatever order a version of iptables prints their matches. Pure. */
+export function sameRule(a: string, b: string): boolean {
   return a === b || partsOf(a) === partsOf(b);
 }
 

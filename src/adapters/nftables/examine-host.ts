@@ -1,4 +1,5 @@
 import { chainNames } from './found-table.ts';
+import { crossingChanges, crossingElementOf, NO_CROSSINGS } from './crossing-script.ts';
 import { elementOf, poolRule } from './kernel-table.ts';
 import { NftablesError } from './nftables-client.ts';
 import { isOurChain, layoutScript, TABLE } from './table-layout.ts';
@@ -51,6 +52,7 @@ function trialScript(): string {
     ...layoutScript({ countsBytes: true }),
     ...rules,
     `add element ${TABLE} bindings4 { ${element} : goto pool-${BALANCES[0] ?? ''} }`,
+    ...crossingChanges(NO_CROSSINGS, { mark: 1, elements: new Map([[crossingElementOf({ binding }), 4]]) }),
     `delete table ${TABLE}`,
   ];
   return `${lines.map((line) => line.replace(TABLE, TRIAL_TABLE)).join('\n')}\n`;

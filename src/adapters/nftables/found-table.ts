@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AS_IT_IS } from './kernel-table.ts';
-import { readBindings } from './read-sets.ts';
+import { readBindings, readCrossings } from './read-sets.ts';
 import { isOurChain, isPoolChain, LAYOUT_SET, TABLE } from './table-layout.ts';
 import type { KernelTable } from './kernel-table.ts';
 import type { NftablesClient } from './nftables-client.ts';
@@ -48,8 +48,9 @@ export async function readFoundTable(
   const names = chainNames(await client.list(['chains'], options)).filter((name) => isPoolChain(name));
   const chains = new Map(names.map((name) => [name, AS_IT_IS]));
   const elements = await readBindings(client, options);
-  if (elements === undefined) return undefined;
-  return { interfaces: [], virtualIps: [], chains, elements };
+  const crossings = await readCrossings(client, options);
+  if (elements === undefined || crossings === undefined) return undefined;
+  return { interfaces: [], virtualIps: [], chains, elements, crossings: { mark: 0, elements: crossings } };
 }
 
 /** The names of our table's chains in the list of all; none where that is of no shape we know. Pure. */

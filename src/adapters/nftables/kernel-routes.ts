@@ -26,6 +26,10 @@ export interface KernelRoute extends Carried {
   readonly slots: readonly SocketAddress[];
   /** The place of each endpoint that has another one than its address and port, by `endpointKey`. */
   readonly located: ReadonlyMap<string, SocketAddress>;
+  /** Says which endpoint is behind another bridge of this host; undefined where none is picked there. */
+  readonly across: string | undefined;
+  /** Whether any endpoint is behind another bridge: what is not picked has connections all the same. */
+  readonly crosses: boolean;
 }
 
 /** Policies that a packet can be picked by; the others must know what is open, or how long a dial took. */
@@ -44,6 +48,8 @@ export interface KernelRules {
   readonly published: PublishedPorts;
   /** At most one of each family. */
   readonly virtualIps: readonly IpAddress[];
+  /** Docker's bridges, from which consumers' traffic arrives. */
+  readonly interfaces: readonly string[];
 }
 
 /**
@@ -52,7 +58,7 @@ export interface KernelRules {
  * Pure but for what it asks of the host.
  */
 export function kernelRoute({ binding, pool }: Route, rules: KernelRules): KernelRoute | string {
-  const { host, virtualIps } = rules;
+  const { host, interfaces, virtualIps } = rules;
   const { address, protocol } = binding;
   if (binding.descriptor.proxier === 'userspace') return 'its descriptor asks for userspace';
   if (binding.descriptor.proxyProtocol !== undefined) return 'its endpoints want the PROXY protocol';
@@ -65,23 +71,30 @@ export function kernelRoute({ binding, pool }: Route, rules: KernelRules): Kerne
   const slots = pool.slots();
   if (slots.length === 0) return 'its service has no endpoint that may be picked';
   if (slots.length > SLOTS_MAX) return `its turn has more than ${SLOTS_MAX} slots`;
-  const bridge = host.interfaceTowards(address);
+  const from = { host, consumer: address, bridge: host.interfaceTowards(address), interfaces };
   const located = new Map<string, SocketAddress>();
+  let across: string | undefined;
+  let crosses = false;
   const picked = new Set(slots.map(endpointKey));
   // Those that are not picked now have connections all the same.
   for (const endpoint of pool.endpoints) {
     const key = endpointKey(endpoint);
-    const place = placeOf(endpoint, protocol, rules, { host, consumer: address, bridge });
+    const place = placeOf(endpoint, protocol, rules, from);
     if (typeof place === 'string') {
       if (picked.has(key)) return `endpoint ${key} ${place}`;
-    } else if (place !== endpoint) located.set(key, place);
+      continue;
+    }
+    if (place !== endpoint) located.set(key, place);
+    const other = otherBridge(place, from);
+    crosses ||= other !== undefined;
+    if (other !== undefined && picked.has(key)) across ??= `endpoint ${key} ${behind(other)}`;
   }
-  if (located.size === 0) return { ...carried, pool, slots, located };
+  if (located.size === 0) return { ...carried, pool, slots, located, across, crosses };
   const placed = slots.map((endpoint) => placeIn({ located }, endpoint));
   // Consumers of another bridge may have another place for the same endpoint, and so another rule.
   const places = [...located.values()].map(formatSocketAddress).join(' ');
   const chain = chainName(`${carried.chain} ${places}`);
-  return { ...carried, chain, pool, slots: placed, located };
+  return { ...carried, chain, pool, slots: placed, located, across, crosses };
 }
 
 /** Where a route's packets for an endpoint of its pool are sent to. Pure. */
@@ -98,11 +111,11 @@ function placeOf(
 ): SocketAddress | string {
   const reason = whyNotReached(endpoint, from);
   if (reason === undefined || !host.isLocal(endpoint.address)) return reason ?? endpoint;
-  // Docker's own rule is not asked a second time, so its container is sought here: a neighbour's.
-  const places = published.behind(endpoint, protocol);
+  // Docker's own rule is not asked a second time, so its container is sought here: a neighbour's at best.
+  const places = published.behind(endpoint, protocol).filter((place) => !whyNotReached(place, from));
   const isNeighbour = ({ address }: SocketAddress): boolean =>
     from.bridge !== undefined && host.interfaceTowards(address) === from.bridge;
-  return places.find((place) => isNeighbour(place) && whyNotReached(place, from) === undefined) ?? reason;
+  return places.find(isNeighbour) ?? places.find((place) => otherBridge(place, from)) ?? reason;
 }
 
 /**
@@ -131,12 +144,13 @@ interface Origin {
   readonly consumer: IpAddress;
   /** The interface behind which the consumer is. */
   readonly bridge: string | undefined;
+  readonly interfaces: readonly string[];
 }
 
 /** Why a packet that only has its destination changed would not arrive, or its answer not come back. */
 function whyNotReached(
   { address }: Pick<SocketAddress, 'address'>,
-  { host, consumer, bridge }: Origin,
+  { host, consumer, bridge, interfaces }: Origin,
 ): string | undefined {
   if (familyOf(address) !== familyOf(consumer)) return 'is of the other address family';
   // A bridge sends nothing back through the port it came from.
@@ -144,10 +158,22 @@ function whyNotReached(
   // Unless it is a published port, only a socket of this host can answer there.
   if (host.isLocal(address)) return 'is at an address of this host';
   const towards = host.interfaceTowards(address);
-  // Docker drops what goes from one of its bridges to another.
-  if (towards !== undefined && towards !== bridge && isBridge(towards))
-    return `is behind another bridge (${towards})`;
-  return undefined;
+  // Docker drops what goes from one of its bridges to another, and of this one nothing else is known.
+  const isStrange = towards !== undefined && towards !== bridge && !interfaces.includes(towards);
+  return isStrange && isBridge(towards) ? behind(towards) : undefined;
+}
+
+/** The bridge of this host, other than the consumer's own, behind which an address is. */
+function otherBridge(
+  { address }: Pick<SocketAddress, 'address'>,
+  { host, bridge, interfaces }: Origin,
+): string | undefined {
+  const towards = host.interfaceTowards(address);
+  return towards !== undefined && towards !== bridge && interfaces.includes(towards) ? towards : undefined;
+}
+
+function behind(bridge: string): string {
+  return `is behind another bridge (${bridge})`;
 }
 
 /** As Docker names its bridges. */

@@ -1,7 +1,10 @@
 import { familyOf } from '../../domain/address.ts';
+import { crossingChanges, NO_CROSSINGS, withoutCrossing } from './crossing-script.ts';
+import { setChanges } from './set-changes.ts';
 import { FAMILIES, layoutScript, TABLE } from './table-layout.ts';
 import type { AddressFamily, IpAddress, Port, Protocol, SocketAddress } from '../../domain/address.ts';
 import type { Balance } from '../../domain/balance.ts';
+import type { Crossings } from './crossing-script.ts';
 import type { LayoutOptions } from './table-layout.ts';
 
 /** Spreads consumers over a maglev table; any number will do, the same on every host. */
@@ -34,6 +37,7 @@ export interface KernelTable {
   readonly chains: ReadonlyMap<string, string>;
   /** The chain of each binding, by its element: `SOURCE . VIRTUAL IP . tcp . PORT`. */
   readonly elements: ReadonlyMap<string, { readonly family: AddressFamily; readonly chain: string }>;
+  readonly crossings: Crossings;
 }
 
 /** The element of a binding in its family's map. Pure. */
@@ -81,8 +85,9 @@ export function wholeTable(table: KernelTable, layout: LayoutOptions): string {
  * @param found - Its chains and elements; the sets are filled anew.
  */
 export function adoption(found: KernelTable, table: KernelTable, layout: LayoutOptions): string {
-  const bare = { ...found, interfaces: [], virtualIps: [] };
-  return `${[...layoutScript(layout), ...changesBetween(bare, table)].join('\n')}\n`;
+  const bare = { ...EMPTY, chains: found.chains, elements: found.elements };
+  const anew = [...layoutScript(layout), ...withoutCrossing()];
+  return `${[...anew, ...changesBetween(bare, table)].join('\n')}\n`;
 }
 
 /**
@@ -97,6 +102,9 @@ export function tableChanges(before: KernelTable, after: KernelTable): string {
 /** Whether two tables have the same chains, and the same bindings lead there. Looks at no rule. Pure. */
 export function sameShape(one: KernelTable, other: KernelTable): boolean {
   if (one.chains.size !== other.chains.size || one.elements.size !== other.elements.size) return false;
+  const [crossing, others] = [one.crossings.elements, other.crossings.elements];
+  if (crossing.size !== others.size) return false;
+  for (const element of crossing.keys()) if (!others.has(element)) return false;
   for (const name of one.chains.keys()) if (!other.chains.has(name)) return false;
   for (const [element, { chain }] of one.elements) {
     if (other.elements.get(element)?.chain !== chain) return false;
@@ -104,7 +112,13 @@ export function sameShape(one: KernelTable, other: KernelTable): boolean {
   return true;
 }
 
-const EMPTY: KernelTable = { interfaces: [], virtualIps: [], chains: new Map(), elements: new Map() };
+const EMPTY: KernelTable = {
+  interfaces: [],
+  virtualIps: [],
+  chains: new Map(),
+  elements: new Map(),
+  crossings: NO_CROSSINGS,
+};
 
 function changesBetween(before: KernelTable, after: KernelTable): readonly string[] {
   const lines: string[] = [];
@@ -115,6 +129,7 @@ function changesBetween(before: KernelTable, after: KernelTable): readonly strin
       virtualIps.filter((each) => familyOf(each) === family);
     lines.push(...setChanges(`virtual-ips${family}`, of(before), of(after)));
   }
+  lines.push(...crossingChanges(before.crossings, after.crossings));
   for (const [name, rule] of after.chains) {
     const old = before.chains.get(name);
     if (old === rule) continue;
@@ -134,15 +149,6 @@ function changesBetween(before: KernelTable, after: KernelTable): readonly strin
     if (!after.chains.has(name)) lines.push(`flush chain ${TABLE} ${name}`, `delete chain ${TABLE} ${name}`);
   }
   return lines;
-}
-
-function setChanges(set: string, before: readonly string[], after: readonly string[]): readonly string[] {
-  const gone = before.filter((element) => !after.includes(element));
-  const come = after.filter((element) => !before.includes(element));
-  return [
-    ...(gone.length === 0 ? [] : [`delete element ${TABLE} ${set} { ${gone.join(', ')} }`]),
-    ...(come.length === 0 ? [] : [`add element ${TABLE} ${set} { ${come.join(', ')} }`]),
-  ];
 }
 
 function pickBy(balance: Balance, count: number, ip: string): string {

@@ -1,5 +1,8 @@
 import { formatSocketAddress } from '../../domain/address.ts';
 import { sameBinding } from '../../domain/binding.ts';
+import { BridgeCrossing } from './bridge-crossing.ts';
+import { NO_CROSSINGS } from './crossing-script.ts';
+import { crossingsOf } from './crossings-of.ts';
 import { FlowDrain } from './flow-drain.ts';
 import { HandshakeWatch } from './handshake-watch.ts';
 import { carriedBinding, kernelRoute, NOTHING_KNOWN } from './kernel-routes.ts';
@@ -11,6 +14,7 @@ import type { BindingId } from '../../domain/binding.ts';
 import type { Route } from '../../domain/route.ts';
 import type { PublishedPorts } from '../../domain/published-port.ts';
 import type { RoutingTable } from '../../domain/routing-table.ts';
+import type { BridgePassage } from '../../ports/bridge-passage.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { FlowCutter } from '../../ports/flow-cutter.ts';
 import type { HostNetwork } from '../../ports/host-network.ts';
@@ -19,6 +23,7 @@ import type { Log } from '../../ports/log.ts';
 import type { RuleHandles } from '../../ports/rule-handles.ts';
 import type { Proxier } from '../../ports/proxier.ts';
 import type { Carried, KernelRoute } from './kernel-routes.ts';
+import type { Crossings } from './crossing-script.ts';
 import type { KernelTable } from './kernel-table.ts';
 import type { NftablesClient } from './nftables-client.ts';
 import type { FlowOwner } from './traffic-counts.ts';
@@ -34,6 +39,8 @@ export interface NftablesProxierDependencies {
   readonly published: () => PublishedPorts;
   readonly handles: RuleHandles;
   readonly log: Log;
+  /** What lets packets through from one bridge of the host to another; undefined where nothing could. */
+  readonly passage?: BridgePassage | undefined;
 }
 
 /** How it works. */
@@ -65,6 +72,7 @@ export class NftablesProxier implements Proxier, KernelTraffic {
   readonly #keeper: TableKeeper;
   readonly #counts: TrafficCounts;
   readonly #handshakes: HandshakeWatch;
+  readonly #crossing: BridgeCrossing;
   #routes: ReadonlyMap<BindingId, KernelRoute> = new Map();
   /** What is in the kernel already, of services of which nothing is known yet. */
   #kept: ReadonlyMap<BindingId, Carried> = new Map();
@@ -72,6 +80,12 @@ export class NftablesProxier implements Proxier, KernelTraffic {
   #chosen = new WeakMap<Route, KernelRoute | string>();
   #host: HostNetwork | undefined;
   #published: PublishedPorts | undefined;
+  #interfaces = '';
+  /** The last table that came, for what changes without one. */
+  #table: RoutingTable | undefined;
+  /** Syncs are one after the other. */
+  #turn: Promise<void> = Promise.resolve();
+  #isEnding = false;
   readonly #rules: Readonly<Record<Protocol, WeakMap<readonly SocketAddress[], string>>> = {
     tcp: new WeakMap(),
     udp: new WeakMap(),
@@ -83,6 +97,11 @@ export class NftablesProxier implements Proxier, KernelTraffic {
     this.#keeper = new TableKeeper(dependencies, options);
     this.#counts = new TrafficCounts(dependencies, options);
     this.#handshakes = new HandshakeWatch(dependencies, () => this.#routes.values());
+    const { passage } = dependencies;
+    const onChange = (): void => {
+      void this.#syncAgain();
+    };
+    this.#crossing = new BridgeCrossing({ ...dependencies, passage }, { ...options, onChange });
     this.#drain = new FlowDrain(dependencies, { drainMs: options.endpointDrainMs });
   }
 
@@ -97,7 +116,7 @@ export class NftablesProxier implements Proxier, KernelTraffic {
   /** Why the kernel does not carry a route, in words; undefined where it does or was not asked yet. */
   reasonAgainst(route: Route): string | undefined {
     const chosen = this.#chosen.get(route);
-    return typeof chosen === 'string' ? chosen : undefined;
+    return chosen && this.#reasonOf(chosen);
   }
 
   async totals(): Promise<KernelTotals> {
@@ -109,14 +128,38 @@ export class NftablesProxier implements Proxier, KernelTraffic {
   }
 
   async sync(table: RoutingTable): Promise<void> {
+    this.#table = table;
+    const turn = this.#turn.then(async () => this.#sync(table));
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** A failure is mended by the next sync, or by whoever looks after the table. */
+  async #syncAgain(): Promise<void> {
+    if (this.#table === undefined || this.#isEnding) return;
+    try {
+      await this.sync(this.#table);
+    } catch (error) {
+      this.#dependencies.log.debug(`the kernel did not take the routes: ${String(error)}`);
+    }
+  }
+
+  async #sync(table: RoutingTable): Promise<void> {
     await this.#counts.begin();
     await this.#handshakes.begin();
     await this.#keeper.open();
     const [routesBefore, keptBefore] = [this.#routes, this.#kept];
-    const routes = this.#choose(table);
+    const chosen = this.#choose(table);
+    const across = [...chosen.values()].filter((route) => route.across !== undefined);
+    await this.#crossing.open(across.map(({ family }) => family));
+    // What would have to cross from bridge to bridge where nothing is let through is left out.
+    const routes = new Map([...chosen].filter(([, route]) => this.#reasonOf(route) === undefined));
     const kept = this.#keep(table, routes);
-    await this.#keeper.write(this.#tableOf(routes, kept));
+    const crossings = this.#crossings(table, routes);
+    await this.#crossing.open(crossings.elements.values());
+    await this.#keeper.write({ ...this.#tableOf(routes, kept), crossings });
     [this.#routes, this.#kept] = [routes, kept];
+    if (across.length === 0 && crossings.elements.size === 0) await this.#crossing.close();
     await this.#cutFlows([...routesBefore, ...keptBefore], table);
     this.#drain.sync(routesBefore, table);
     if (routes.size > 0) this.#handshakes.run();
@@ -142,27 +185,48 @@ export class NftablesProxier implements Proxier, KernelTraffic {
 
   /** Nothing new is translated; what is goes on for as long as its entry lives. */
   async #end(): Promise<void> {
+    this.#isEnding = true;
+    await this.#turn;
     this.#drain.close();
     this.#counts.close();
     this.#handshakes.close();
     await this.#keeper.end();
+    await this.#crossing.end();
   }
 
   #choose(table: RoutingTable): ReadonlyMap<BindingId, KernelRoute> {
     const { log } = this.#dependencies;
     const host = this.#dependencies.host();
     const published = this.#dependencies.published();
-    if (host !== this.#host || published !== this.#published) this.#chosen = new WeakMap();
-    [this.#host, this.#published] = [host, published];
+    const { virtualIps } = this.#options;
+    const interfaces = this.#options.interfaces();
+    const isNew = host !== this.#host || published !== this.#published;
+    if (isNew || interfaces.join(' ') !== this.#interfaces) this.#chosen = new WeakMap();
+    [this.#host, this.#published, this.#interfaces] = [host, published, interfaces.join(' ')];
     const routes = new Map<BindingId, KernelRoute>();
     for (const [id, route] of table.routes) {
       const known = this.#chosen.get(route);
-      const chosen = known ?? kernelRoute(route, { host, published, virtualIps: this.#options.virtualIps });
+      const chosen = known ?? kernelRoute(route, { host, published, virtualIps, interfaces });
       if (known === undefined) this.#chosen.set(route, chosen);
       if (typeof chosen !== 'string') routes.set(id, chosen);
       else if (this.#routes.has(id)) log.debug(`binding ${id} is carried in userspace: ${chosen}`);
     }
     return routes;
+  }
+
+  #reasonOf(chosen: KernelRoute | string): string | undefined {
+    if (typeof chosen === 'string') return chosen;
+    if (chosen.across === undefined) return undefined;
+    const reason = this.#crossing.reasonAgainst(chosen.family);
+    return reason && `${chosen.across}, ${reason}`;
+  }
+
+  #crossings(table: RoutingTable, routes: ReadonlyMap<BindingId, KernelRoute>): Crossings {
+    const { passage } = this.#dependencies;
+    if (passage === undefined) return NO_CROSSINGS;
+    const held = (this.#keeper.held?.crossings ?? NO_CROSSINGS).elements;
+    const { virtualIps } = this.#options;
+    return { mark: passage.mark, elements: crossingsOf(table, { routes, held, virtualIps }) };
   }
 
   /** A service nobody told us of yet keeps the endpoints that the kernel has for it. */
@@ -182,7 +246,10 @@ export class NftablesProxier implements Proxier, KernelTraffic {
     return this.#keeper.held?.elements.get(elementOf(carried))?.chain === carried.chain;
   }
 
-  #tableOf(routes: ReadonlyMap<BindingId, KernelRoute>, kept: ReadonlyMap<BindingId, Carried>): KernelTable {
+  #tableOf(
+    routes: ReadonlyMap<BindingId, KernelRoute>,
+    kept: ReadonlyMap<BindingId, Carried>,
+  ): Omit<KernelTable, 'crossings'> {
     const chains = new Map<string, string>();
     const elements = new Map<string, { readonly family: KernelRoute['family']; readonly chain: string }>();
     for (const carried of kept.values()) {

@@ -4,6 +4,7 @@ import { bindingId } from '../../domain/binding.ts';
 import { FAMILIES, TABLE } from './table-layout.ts';
 import type { AddressFamily } from '../../domain/address.ts';
 import type { BindingId } from '../../domain/binding.ts';
+import type { Crossings } from './crossing-script.ts';
 import type { KernelTable } from './kernel-table.ts';
 import type { NftablesClient } from './nftables-client.ts';
 import type { FlowSet, HandshakeSet } from './table-layout.ts';
@@ -41,6 +42,9 @@ const bindingListing = listingOf(
     z.object({ goto: z.object({ target: z.string() }) }),
   ]),
 );
+
+/** What may cross from bridge to bridge: an address, protocol and port. */
+const crossingListing = listingOf('set', z.object({ concat: z.tuple([z.string(), z.string(), z.number()]) }));
 
 /** The packets of one consumer's connections, to a port it dialled, that went to one endpoint. */
 export interface FoundFlow {
@@ -115,6 +119,17 @@ export async function readBindings(...reading: Reading): Promise<KernelTable['el
       { family, chain: goto.target },
     ]),
   );
+}
+
+/**
+ * Reads which bindings may cross from bridge to bridge.
+ *
+ * @returns By their elements; else as {@link readFlows}.
+ * @throws {NftablesError} It could not be listed.
+ */
+export async function readCrossings(...reading: Reading): Promise<Crossings['elements'] | undefined> {
+  const found = await readElements('crossing', crossingListing, reading);
+  return found && new Map(found.map(({ family, element }) => [element.concat.join(' . '), family]));
 }
 
 /** How a set or map is listed, and what its elements are. */

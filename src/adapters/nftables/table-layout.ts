@@ -4,7 +4,7 @@ import type { AddressFamily } from '../../domain/address.ts';
 export const TABLE = 'inet embassy';
 
 /** Counts up when what is fixed changes its shape: a table of another layout is replaced, not adopted. */
-const LAYOUT = 4;
+const LAYOUT = 5;
 
 /** An empty set whose name tells the layout: nft lists a set alone, without reading every rule there is. */
 export const LAYOUT_SET = `layout-${LAYOUT}`;
@@ -42,6 +42,12 @@ export const FIXED_CHAINS: readonly string[] = [
   ...FAMILIES.flatMap((family) => [`handshakes${family}`, `bytes${family}`]),
 ];
 
+/**
+ * The chains that are there while something goes from one bridge to another; without, they would cost every
+ * packet a little.
+ */
+export const CROSSING_CHAINS = { marks: 'crossing', unmarks: 'crossed' } as const;
+
 /** How a pool's chain is called. */
 const POOL_CHAIN = 'pool-';
 
@@ -52,11 +58,18 @@ export function isPoolChain(name: string): boolean {
 
 /** Whether a chain has a name that we give, in this layout. Pure. */
 export function isOurChain(name: string): boolean {
-  return isPoolChain(name) || FIXED_CHAINS.includes(name);
+  return isPoolChain(name) || FIXED_CHAINS.includes(name) || isCrossingChain(name);
+}
+
+function isCrossingChain(name: string): boolean {
+  return Object.values<string>(CROSSING_CHAINS).includes(name);
 }
 
 /** The sets that are filled anew, whatever is in them. */
-const REFILLED_SETS = ['interfaces', ...FAMILIES.map((family) => `virtual-ips${family}`)];
+const REFILLED_SETS = [
+  'interfaces',
+  ...FAMILIES.flatMap((family) => [`virtual-ips${family}`, `crossing${family}`]),
+];
 
 /** What the operator chose of it. */
 export interface LayoutOptions {
@@ -100,6 +113,7 @@ function setsOf(family: AddressFamily): readonly string[] {
   return [
     `add set ${TABLE} virtual-ips${family} { type ${address}; }`,
     `add map ${TABLE} bindings${family} { type ${bound} : verdict; }`,
+    `add set ${TABLE} crossing${family} { type ${address} . inet_proto . inet_service; }`,
     ...HANDSHAKE_SETS.map(
       (set) =>
         `add set ${TABLE} ${set}${family} ` +

@@ -32,6 +32,7 @@ export function judgeRules(facts: HostFacts, wishes: HostWishes): readonly Findi
     ...judgeIncompatible(rules.value, writes),
     ...judgeFirewall(rules.value, facts, wishes),
     ...judgeOwnRules(rules.value, facts, wishes),
+    ...judgePassages(rules.value, facts, wishes),
     ...judgeKernelTable(facts, wishes),
   ];
 }
@@ -124,6 +125,16 @@ function judgeOwnRules(rules: RuleFacts, facts: HostFacts, wishes: HostWishes): 
   }
   const findings = jumps.flatMap((jump) => judgeJump(check, jump));
   return findings.length > 0 ? findings : [ok(check, `${places(jumps)}, each once and in its place`)];
+}
+
+/** Without our table nothing has the mark they ask for: left behind, they let nothing through. */
+function judgePassages({ passages }: RuleFacts, facts: HostFacts, wishes: HostWishes): readonly Finding[] {
+  const check = 'from bridge to bridge';
+  if (passages.length === 0) return [];
+  const where = passages.join('; ');
+  if (isServing(facts, wishes) || wishes.keepRules)
+    return [ok(check, `a rule lets through what the kernel leads there: ${where}`)];
+  return [warning(check, `a rule of embassy is left: ${where}, but no embassy runs`, CLEANUP)];
 }
 
 function judgeJump(check: string, jump: JumpFacts): readonly Finding[] {

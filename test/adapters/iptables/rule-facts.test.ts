@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { SimIptables } from '../../../sim/iptables/sim-iptables.ts';
+import { DockerUserPassage } from '../../../src/adapters/iptables/docker-user-passage.ts';
 import { IptablesRedirector } from '../../../src/adapters/iptables/iptables-redirector.ts';
 import { readRuleFacts } from '../../../src/adapters/iptables/rule-facts.ts';
 import { RedirectorError } from '../../../src/ports/redirector.ts';
 import { MemoryLog } from '../../../sim/log.ts';
+import { at } from '../../support/addresses.ts';
 import { captureOf } from '../../support/capture-of.ts';
 import type { IptablesKind } from '../../../src/adapters/iptables/iptables-client.ts';
 
@@ -30,7 +32,16 @@ describe('readRuleFacts', () => {
       isInputClosed: false,
       isInputOpened: false,
       jumps: [],
+      passages: [],
     });
+  });
+
+  it('finds where a rule of ours lets through what goes from bridge to bridge', async () => {
+    const client = new SimIptables();
+    client.startForeign('docker');
+    const passage = new DockerUserPassage(client, { mark: 4 });
+    await passage.ensure([at('172.17.0.1:1').address], { signal });
+    assert.deepEqual((await readRuleFacts(client, { signal })).passages, ['iptables, DOCKER-USER']);
   });
 
   it('finds each jump of ours once, before the rules of others', async () => {

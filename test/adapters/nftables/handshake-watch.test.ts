@@ -70,7 +70,7 @@ function routeOf(
   const bound = { ...binding('172.17.0.2', `${service};80`), protocol };
   const route = kernelRoute(
     { binding: bound, pool },
-    { host: HOST, published: NOTHING_PUBLISHED, virtualIps: [address('172.17.0.1')] },
+    { host: HOST, published: NOTHING_PUBLISHED, virtualIps: [address('172.17.0.1')], interfaces: [] },
   );
   assert(typeof route !== 'string');
   return route;

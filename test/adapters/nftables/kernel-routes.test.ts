@@ -11,11 +11,16 @@ const HOST: HostNetwork = {
   isLocal: (at) => at === '172.17.0.1' || at === '192.0.2.1',
   interfaceTowards: (at) => {
     if (at.startsWith('172.17.')) return 'docker0';
+    if (at.startsWith('172.19.')) return 'br-gone';
     return at.startsWith('172.18.') ? 'br-8a1f' : at.startsWith('192.0.2.') ? 'eth0' : undefined;
   },
 };
 
-const RULES = { host: HOST, virtualIps: [address('172.17.0.1')] };
+const RULES = {
+  host: HOST,
+  virtualIps: [address('172.17.0.1')],
+  interfaces: ['br-8a1f', 'docker0'],
+};
 
 const at = (text: string): Endpoint => endpoint(1, { address: address(text) });
 
@@ -77,9 +82,9 @@ describe('kernelRoute', () => {
       why: /192\.0\.2\.1:80 is at an address of this host/,
     },
     {
-      name: 'leaves an endpoint behind another bridge',
-      endpoints: [at('172.18.0.5')],
-      why: /behind another bridge \(br-8a1f\)/,
+      name: 'leaves an endpoint behind a bridge that no network of the engine has',
+      endpoints: [at('172.19.0.5')],
+      why: /behind another bridge \(br-gone\)/,
     },
     {
       name: 'leaves an endpoint of the other family',
@@ -101,6 +106,20 @@ describe('kernelRoute', () => {
       else assert(typeof chosen === 'string' && why.test(chosen), JSON.stringify(chosen));
     });
   }
+
+  it('tells what is behind another bridge, of the endpoints that are picked and of the others', () => {
+    const [near, far] = [at('172.17.0.9'), { ...at('172.18.0.5'), id: endpointId('e2') }];
+    for (const [endpoints, across, crosses] of [
+      [[near], undefined, false],
+      [[near, far], 'endpoint 172.18.0.5:80 is behind another bridge (br-8a1f)', true],
+      [[near, { ...far, weight: 0 }], undefined, true],
+    ] as const) {
+      const route = { binding: binding('172.17.0.2', '/a;80'), pool: poolOf('/a;80', endpoints) };
+      const chosen = kernelRoute(route, { ...RULES, published: NOTHING_PUBLISHED });
+      assert(typeof chosen !== 'string', JSON.stringify(chosen));
+      assert.deepEqual([chosen.across, chosen.crosses], [across, crosses]);
+    }
+  });
 
   describe('with an endpoint on a port that a container publishes', () => {
     const published = (...addresses: readonly string[]): PublishedPorts =>
@@ -147,8 +166,15 @@ describe('kernelRoute', () => {
       assert.notEqual(one.chain, two.chain);
     });
 
+    it('takes, of a container that is no neighbour, its place behind another bridge', () => {
+      const route = chosen(published('172.18.0.7'));
+      assert(typeof route !== 'string', JSON.stringify(route));
+      assert.equal(route.located.get('192.0.2.1:80')?.address, '172.18.0.7');
+      assert.equal(route.across, 'endpoint 192.0.2.1:80 is behind another bridge (br-8a1f)');
+    });
+
     it('leaves one whose container cannot be reached, or is the consumer itself', () => {
-      assert.match(JSON.stringify(chosen(published('172.18.0.7'))), /at an address of this host/);
+      assert.match(JSON.stringify(chosen(published('172.19.0.7'))), /at an address of this host/);
       assert.match(JSON.stringify(chosen(published('172.17.0.2'))), /at an address of this host/);
     });
   });

@@ -8,6 +8,7 @@ import {
   tableChanges,
   wholeTable,
 } from '../../../src/adapters/nftables/kernel-table.ts';
+import { NO_CROSSINGS } from '../../../src/adapters/nftables/crossing-script.ts';
 import { address, endpoint } from '../../support/endpoints.ts';
 import type { KernelTable } from '../../../src/adapters/nftables/kernel-table.ts';
 
@@ -23,6 +24,7 @@ function table(rest: Partial<KernelTable> = {}): KernelTable {
     virtualIps: [address('172.17.0.1')],
     chains: new Map([['pool-1', 'one']]),
     elements: new Map([[A, { family: 4, chain: 'pool-1' }]]),
+    crossings: NO_CROSSINGS,
     ...rest,
   };
 }

@@ -267,6 +267,23 @@ const HOSTS: readonly HostRow[] = [
     ],
   },
   {
+    name: '[P28] a rule between bridges that a crash left',
+    change: { ...STOPPED, ...rules({ jumps: [], passages: ['iptables, DOCKER-USER'] }) },
+    finds: [
+      {
+        check: 'from bridge to bridge',
+        state: 'warning',
+        seen: /iptables, DOCKER-USER, but no embassy runs/,
+        advice: /embassy cleanup/,
+      },
+    ],
+  },
+  {
+    name: 'a rule between bridges, as it has to be',
+    change: rules({ passages: ['iptables, DOCKER-USER'] }),
+    finds: [],
+  },
+  {
     name: '[P27] rules that somebody wiped',
     change: rules({ jumps: [] }),
     finds: [{ check: 'rules of embassy', state: 'wrong', seen: /has no rule/, advice: /after 5 s/ }],

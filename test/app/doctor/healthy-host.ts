@@ -27,6 +27,7 @@ export const RULES: RuleFacts = {
   isInputClosed: false,
   isInputOpened: false,
   jumps: [JUMP],
+  passages: [],
 };
 
 const SETTINGS: Readonly<Record<KernelSetting, string>> = {

@@ -132,6 +132,16 @@ describe('PacketTracer', () => {
     },
     { name: 'keeps a mark', rules: ['pre: meta mark set 0x5', 'forw: meta mark 5 drop'], becomes: 'dropped' },
     {
+      name: 'adds bits to a mark, and takes them from it',
+      rules: [
+        'pre: meta mark set 0x5',
+        'forw: meta mark set meta mark | 0x82',
+        'forw: meta mark set meta mark & 0xfffffffe',
+        'forw: meta mark 0x86 drop',
+      ],
+      becomes: 'dropped',
+    },
+    {
       name: 'keeps the mark of a connection',
       rules: ['pre: ct mark set 7', 'forw: ct mark 7 drop'],
       becomes: 'dropped',

@@ -152,6 +152,17 @@ export const SCRIPT_CASES: readonly ScriptCase[] = [
     says: UNSUPPORTED,
   },
   { script: 'add rule inet t p1 dnat ip to 10.0.0.1' },
+  {
+    script: 'add rule inet t forw meta mark set meta mark | 0x04000000',
+  },
+  { script: 'add rule inet t forw meta mark set meta mark & 0xfbffffff' },
+  {
+    script: 'add rule inet t forw meta l4proto tcp ip saddr . ct original proto-dst @plain accept',
+  },
+  {
+    script: 'add rule inet t forw ip saddr . ct original proto-dst @plain accept',
+    says: 'can not use variable sized data types',
+  },
   { script: 'add rule inet t p1 dnat ip to 10.0.0.1:80', says: TRANSPORT },
   {
     script: 'add rule inet t p1 dnat to 10.0.0.1',
