@@ -21,7 +21,7 @@ export interface PacketRow extends Omit<Packet, 'protocol' | 'source' | 'destina
   readonly from?: string;
 }
 
-/** The host of `KernelLab`, simulated: consumers on docker0, endpoints on net0. */
+/** The host of `KernelLab`, simulated: consumers on docker0, another bridge br-other, endpoints on net0. */
 export class NftHost {
   readonly clock = new SimClock(settle);
   readonly nft = new SimNftables(this.clock);
@@ -32,6 +32,7 @@ export class NftHost {
   constructor(...scripts: readonly string[]) {
     const interfaces = [
       interfaceOf('docker0', '172.30.0.1/24', 'fd30::1/64', 'fe80::1/64'),
+      interfaceOf('br-other', '172.31.0.1/24', 'fd32::1/64'),
       interfaceOf('net0', '10.30.0.254/24', 'fd31::fe/64'),
     ];
     this.tracer = new PacketTracer({

@@ -1,6 +1,6 @@
 import { isThere, readFoundTable } from './found-table.ts';
 import { adoption, knownPart, sameShape, tableChanges, wholeTable } from './kernel-table.ts';
-import { FIXED_CHAINS, TABLE } from './table-layout.ts';
+import { CROSSING_CHAINS, FIXED_CHAINS, TABLE } from './table-layout.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { RuleHandles } from '../../ports/rule-handles.ts';
@@ -13,6 +13,9 @@ const LOOK_EVERY_MS = 3_000;
 
 /** Each so many looks compare what the table holds: this reads every binding. */
 const COMPARED_EVERY = 10;
+
+/** The chains in which nobody but us has anything to change, and that are few. */
+const WATCHED_CHAINS = [...FIXED_CHAINS, ...Object.values(CROSSING_CHAINS)];
 
 /** What the keeper works with. */
 export interface TableKeeperDependencies {
@@ -45,7 +48,7 @@ export class TableKeeper {
   #written: KernelTable | undefined;
   /** What could not be written, to be tried again at the next look. */
   #owed: KernelTable | undefined;
-  /** The rules of the fixed chains as we wrote them; undefined while that cannot be told. */
+  /** The rules of the watched chains as we wrote them; undefined while that cannot be told. */
   #fixed: string | undefined;
   #isOpen = false;
   /** Whether the last look failed, which is said once. */
@@ -127,8 +130,9 @@ export class TableKeeper {
     if (script === '') return;
     try {
       await this.#client.apply(script, { signal });
+      const hasOthers = isWhole || isCrossed(this.#written) !== isCrossed(wanted);
       [this.#written, this.#owed] = [wanted, undefined];
-      if (isWhole) this.#fixed = this.#readFixed();
+      if (hasOthers) this.#fixed = this.#readFixed();
     } catch (error) {
       [this.#written, this.#owed] = [undefined, wanted];
       await this.#client.apply(removal(), { signal }).catch((cause: unknown) => {
@@ -203,7 +207,7 @@ export class TableKeeper {
 
   /** Where they can be told, a look costs no process. */
   #readFixed(): string | undefined {
-    return this.#handles.read({ table: TABLE, chains: FIXED_CHAINS })?.join();
+    return this.#handles.read({ table: TABLE, chains: WATCHED_CHAINS })?.join();
   }
 
   /** One after the other; a failure is its own caller's. */
@@ -212,6 +216,10 @@ export class TableKeeper {
     this.#turn = turn.catch(() => undefined);
     return turn;
   }
+}
+
+function isCrossed(table: KernelTable | undefined): boolean {
+  return table !== undefined && table.crossings.elements.size > 0;
 }
 
 /** Removes our table, there or not, in one transaction. */

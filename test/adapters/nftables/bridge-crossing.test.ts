@@ -13,9 +13,8 @@ import { DOCKER_RULES, NO_DOCKER } from '../../support/docker-bridges.ts';
 import { address } from '../../support/endpoints.ts';
 import { KernelLab } from '../../support/kernel-lab.ts';
 import { settle } from '../../support/settle.ts';
-import { told, VIRTUAL_IP, VIRTUAL_IP6 } from './rules-bench.ts';
+import { HOST, told, VIRTUAL_IP, VIRTUAL_IP6 } from './rules-bench.ts';
 import type { Route } from '../../../src/domain/route.ts';
-import type { HostNetwork } from '../../../src/ports/host-network.ts';
 import type { Agent } from '../../support/kernel-lab.ts';
 
 /** Namespaces, processes and rules take their time on a busy machine. */
@@ -23,14 +22,6 @@ const TIMEOUT_MS = 60_000;
 
 const MARK = 0x400_0000;
 const LOOKS_MAX = 200;
-
-const HOST: HostNetwork = {
-  isLocal: (at) => at === VIRTUAL_IP || at === VIRTUAL_IP6,
-  interfaceTowards: (at) => {
-    if (/^172\.30\.|^fd30:/.test(at)) return 'docker0';
-    return /^172\.31\.|^fd32:/.test(at) ? 'br-other' : undefined;
-  },
-};
 
 /** Counts packets with our bits before iptables sees them, and behind our table. */
 const WATCHER = `
@@ -94,7 +85,11 @@ for (const docker of DOCKER_RULES) {
       const [client, flows] = [nftablesClient({ prefix }), conntrackFlowCutter({ prefix })];
       const passage = new DockerUserPassage(commands(), { mark: MARK });
       return new NftablesProxier(
-        { client, flows, clock, log, passage, host: () => HOST, published: () => NOTHING_PUBLISHED },
+        {
+          ...{ client, flows, clock, log, passage, host: () => HOST },
+          published: () => NOTHING_PUBLISHED,
+          handles: { read: () => undefined },
+        },
         {
           virtualIps: [address(VIRTUAL_IP), address(VIRTUAL_IP6)],
           interfaces: () => ['br-other', 'docker0'],

@@ -12,16 +12,20 @@ import type { NftablesClient } from '../../../src/adapters/nftables/nftables-cli
 import type { Binding } from '../../../src/domain/binding.ts';
 import type { Endpoint } from '../../../src/domain/endpoint.ts';
 import type { PoolSnapshot, Route } from '../../../src/domain/route.ts';
+import type { BridgePassage } from '../../../src/ports/bridge-passage.ts';
 import type { HostNetwork } from '../../../src/ports/host-network.ts';
 
 /** What consumers of `docker0` dial, as in `KernelLab`. */
 export const VIRTUAL_IP = '172.30.0.1';
 export const VIRTUAL_IP6 = 'fd30::1';
 
-/** The host that has it, with `docker0` alone. */
+/** The host that has it, with `docker0` and another bridge. */
 export const HOST: HostNetwork = {
   isLocal: (at) => at === VIRTUAL_IP || at === VIRTUAL_IP6,
-  interfaceTowards: (at) => (at.startsWith('172.30.0.') || at.startsWith('fd30:') ? 'docker0' : undefined),
+  interfaceTowards: (at) => {
+    if (/^172\.31\.0\.|^fd32:/.test(at)) return 'br-other';
+    return /^172\.30\.0\.|^fd30:/.test(at) ? 'docker0' : undefined;
+  },
 };
 
 /** An endpoint for tests, e.g. at `10.30.0.1:80`. */
@@ -50,7 +54,12 @@ export class RulesBench extends NftHost {
   }
 
   /** Another proxier over the same kernel, as after a restart; with another client if one is given. */
-  make({ keepsRules = false, countsBytes = false, client = this.nft }: BenchOptions): NftablesProxier {
+  make({
+    passage,
+    keepsRules = false,
+    countsBytes = false,
+    client = this.nft,
+  }: BenchOptions): NftablesProxier {
     const flows = this.tracer.connections;
     return new NftablesProxier(
       {
@@ -61,10 +70,11 @@ export class RulesBench extends NftHost {
         host: () => HOST,
         published: () => NOTHING_PUBLISHED,
         handles: this.nft,
+        passage,
       },
       {
         virtualIps: [address(VIRTUAL_IP), address(VIRTUAL_IP6)],
-        interfaces: () => ['docker0'],
+        interfaces: () => (passage === undefined ? ['docker0'] : ['br-other', 'docker0']),
         endpointDrainMs: 60_000,
         keepsRules: () => keepsRules,
         countsBytes,
@@ -84,4 +94,6 @@ export interface BenchOptions {
   readonly keepsRules?: boolean;
   readonly countsBytes?: boolean;
   readonly client?: Pick<NftablesClient, 'apply' | 'list'>;
+  /** Where one is, traffic of both bridges is captured. */
+  readonly passage?: BridgePassage;
 }
