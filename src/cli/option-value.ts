@@ -10,6 +10,9 @@ const LISTEN_DEFAULT = '127.0.0.1' as IpAddress;
 /** The largest offset that leaves a port to listen at for at least one bound port. */
 const LISTEN_OFFSET_MAX = 65_534;
 
+/** All bits of a mark. */
+const MARK_MAX = 0xffff_ffff;
+
 /** What is wrong with a value; `column` is 1-based within it. */
 export interface Fault {
   readonly message: string;
@@ -120,16 +123,16 @@ export function integer(
   };
 }
 
-/** Bits of a mark of 32; one of them at least. */
+/** Bits of a mark of 32, one of them at least; as in YAML, `0x4000000` and `67108864` are the same. */
 export function markBits(): ValueKind<number> {
-  const expression = '^0[xX][0-9a-fA-F]{1,8}$';
   return {
     arity: 'required',
     metavar: 'BITS',
-    schema: { type: 'string', pattern: expression },
+    schema: { type: 'integer', minimum: 1, maximum: MARK_MAX },
     read(written) {
-      const bits = new RegExp(expression, 'u').test(written) ? Number(written) : 0;
-      return bits > 0 ? right(bits) : wrong(written, 'no bits of a mark, such as 0x4000000');
+      const bits = /^(?:0x[0-9a-f]{1,8}|[0-9]{1,10})$/i.test(written) ? Number(written) : 0;
+      const isMark = bits > 0 && bits <= MARK_MAX;
+      return isMark ? right(bits) : wrong(written, 'no bits of a mark, such as 0x4000000');
     },
   };
 }

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { formatDockerHost, parseDockerHost } from '../../src/cli/docker-host.ts';
 import { formatDuration, parseDuration } from '../../src/cli/duration.ts';
 import { nearestName, suggestion } from '../../src/cli/nearest-name.ts';
+import { markBits } from '../../src/cli/option-value.ts';
 import { printable } from '../../src/domain/printable.ts';
 import type { Port } from '../../src/domain/address.ts';
 
@@ -51,6 +52,25 @@ describe('formatDuration', () => {
       '2h',
     ]);
   });
+});
+
+describe('markBits', () => {
+  for (const [text, bits] of [
+    ['0x4000000', 0x400_0000],
+    ['67108864', 0x400_0000],
+    ['0XFFFFFFFF', 0xffff_ffff],
+    ['0', undefined],
+    ['0x0', undefined],
+    ['0x100000000', undefined],
+    ['4294967296', undefined],
+    ['-1', undefined],
+    ['mark', undefined],
+  ] as const) {
+    it(`reads '${text}' as ${bits === undefined ? 'no mark' : `the bits ${bits}`}`, () => {
+      const reading = markBits().read(text);
+      assert.equal(reading.ok ? reading.value : undefined, bits);
+    });
+  }
 });
 
 describe('parseDockerHost', () => {

@@ -1,7 +1,6 @@
 import { setChanges } from './set-changes.ts';
 import { CROSSING_CHAINS, FAMILIES, TABLE } from './table-layout.ts';
-import type { AddressFamily } from '../../domain/address.ts';
-import type { BoundPlace } from './kernel-table.ts';
+import type { AddressFamily, IpAddress, Port, Protocol } from '../../domain/address.ts';
 
 /** Around iptables' chain FORWARD, of priority 0. */
 const MARKS_PRIORITY = -5;
@@ -18,7 +17,11 @@ export interface Crossings {
 export const NO_CROSSINGS: Crossings = { mark: 0, elements: new Map() };
 
 /** The element of a binding in the set of those that cross: `SOURCE . tcp . PORT`. Pure. */
-export function crossingElementOf({ binding }: Pick<BoundPlace, 'binding'>): string {
+export function crossingElementOf({
+  binding,
+}: {
+  readonly binding: { readonly address: IpAddress; readonly protocol: Protocol; readonly port: Port };
+}): string {
   return `${binding.address} . ${binding.protocol} . ${binding.port}`;
 }
 
