@@ -39,6 +39,8 @@ export interface RuleFacts {
   readonly firewalls: readonly string[];
   /** Whether what arrives for a port of this host may be turned away. */
   readonly isInputClosed: boolean;
+  /** Whether what is forwarded is dropped unless a rule accepts it, and Docker has none that do. */
+  readonly isForwardClosed: boolean;
   /** Whether a rule of ours accepts there what was captured. */
   readonly isInputOpened: boolean;
   readonly jumps: readonly JumpFacts[];

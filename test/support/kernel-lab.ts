@@ -2,7 +2,10 @@ import { execFile, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
+import { iptablesClient } from '../../src/adapters/iptables/client.ts';
+import { nftablesClient } from '../../src/adapters/nftables/client.ts';
 import type { ChildProcess } from 'node:child_process';
+import type { AddressFamily } from '../../src/domain/address.ts';
 
 const AGENT = fileURLToPath(new URL('namespace-agent.ts', import.meta.url));
 
@@ -102,6 +105,29 @@ export class KernelLab implements AsyncDisposable {
       await lab[Symbol.asyncDispose]();
       return { skip: `no namespaces, nft or conntrack: ${String(error).split('\n')[0] ?? ''}` };
     }
+  }
+
+  /** Put before a command, it runs on the host. */
+  get prefix(): readonly string[] {
+    return ['ip', 'netns', 'exec', this.host];
+  }
+
+  /** Writes rules of somebody with iptables-restore; what they do not name stays. */
+  async restore(family: AddressFamily, text: string): Promise<void> {
+    const { signal } = new AbortController();
+    await iptablesClient({ prefix: this.prefix }).restore({ program: 'iptables', family }, text, { signal });
+  }
+
+  /** Writes rules of somebody with nft. */
+  async nft(script: string): Promise<void> {
+    await nftablesClient({ prefix: this.prefix }).apply(script, { signal: new AbortController().signal });
+  }
+
+  /** All rules but those of our own table, without what counts. */
+  async foreignRules(): Promise<string> {
+    const all = await this.run('nft', 'list', 'ruleset');
+    const tables = all.split(/^(?=table )/m).filter((table) => !table.startsWith('table inet embassy'));
+    return tables.join('').replaceAll(/packets \d+ bytes \d+/g, '');
   }
 
   /** Runs a command on the host. */

@@ -1,9 +1,14 @@
 import { RedirectorError } from '../../ports/redirector.ts';
 import { DOCKER_USER, hasPassage } from './docker-user-passage.ts';
 import { isInputClosed } from './input-closed.ts';
-import { chooseVariant, installedVariants, mixedVariantsInWords } from './iptables-variants.ts';
+import {
+  chooseVariant,
+  hasDockerRules,
+  installedVariants,
+  mixedVariantsInWords,
+} from './iptables-variants.ts';
 import { CHAIN, isOwnChain } from './rule-set.ts';
-import { NOTHING_SAVED, parseSaved, targetOf } from './saved-rules.ts';
+import { NOTHING_SAVED, parseSaved, savedTable, targetOf } from './saved-rules.ts';
 import type { AddressFamily } from '../../domain/address.ts';
 import type { JumpFacts, RuleFacts } from '../../ports/host-sources.ts';
 import type { IptablesClient, IptablesPlace } from './iptables-client.ts';
@@ -58,6 +63,7 @@ export async function readRuleFacts(
       ({ name }) => name,
     ),
     isInputClosed: found.some(({ saved: [four] }) => four !== undefined && isInputClosed(four)),
+    isForwardClosed: found.some(({ saved: [four] }) => four !== undefined && isForwardClosed(four)),
     isInputOpened: jumps.some(({ to }) => to === CHAIN.input),
     jumps,
     passages,
@@ -67,6 +73,12 @@ export async function readRuleFacts(
 /** As `FAMILIES` are read. */
 function commandOf({ program }: IptablesVariant, index: number): string {
   return `${index === 0 ? '' : 'ip6tables of '}${program}`;
+}
+
+/** Docker's rules accept what its containers send; without, a firewall's own are needed. */
+function isForwardClosed(saved: SavedRules): boolean {
+  const policy = savedTable(saved, 'filter').get('FORWARD')?.policy ?? 'ACCEPT';
+  return policy !== 'ACCEPT' && !hasDockerRules([saved]);
 }
 
 async function read(

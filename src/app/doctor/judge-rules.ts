@@ -33,6 +33,7 @@ export function judgeRules(facts: HostFacts, wishes: HostWishes): readonly Findi
     ...judgeFirewall(rules.value, facts, wishes),
     ...judgeOwnRules(rules.value, facts, wishes),
     ...judgePassages(rules.value, facts, wishes),
+    ...judgeForward(rules.value, wishes),
     ...judgeKernelTable(facts, wishes),
   ];
 }
@@ -125,6 +126,17 @@ function judgeOwnRules(rules: RuleFacts, facts: HostFacts, wishes: HostWishes): 
   }
   const findings = jumps.flatMap((jump) => judgeJump(check, jump));
   return findings.length > 0 ? findings : [ok(check, `${places(jumps)}, each once and in its place`)];
+}
+
+/** [P32]: what the kernel leads to other hosts meets FORWARD, what userspace dials does not. */
+function judgeForward({ firewalls, isForwardClosed }: RuleFacts, wishes: HostWishes): readonly Finding[] {
+  if (!isForwardClosed || !wantsKernel(wishes)) return [];
+  const who = firewalls.length === 0 ? '' : ` (${firewalls.join(', ')})`;
+  const seen =
+    `FORWARD drops what no rule accepts${who}, and Docker writes none here: ` +
+    'what the kernel carries may not arrive';
+  const advice = 'ufw route allow in on BRIDGE (for each bridge), or --proxier=userspace';
+  return [warning('forwarding', seen, advice)];
 }
 
 /** Without our table nothing has the mark they ask for: left behind, they let nothing through. */

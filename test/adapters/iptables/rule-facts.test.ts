@@ -30,10 +30,19 @@ describe('readRuleFacts', () => {
       incompatible: [],
       firewalls: [],
       isInputClosed: false,
+      isForwardClosed: false,
       isInputOpened: false,
       jumps: [],
       passages: [],
     });
+  });
+
+  it('tells whether what is forwarded is dropped, unless Docker accepts it', async () => {
+    const client = new SimIptables({ installed: ['nft'] });
+    client.tables[4].restore('*filter\n:FORWARD DROP [0:0]\nCOMMIT\n');
+    assert.equal((await readRuleFacts(client, { signal })).isForwardClosed, true);
+    client.startForeign('docker');
+    assert.equal((await readRuleFacts(client, { signal })).isForwardClosed, false);
   });
 
   it('finds where a rule of ours lets through what goes from bridge to bridge', async () => {

@@ -1,19 +1,15 @@
 import assert from 'node:assert/strict';
 import { MemoryLog } from '../../../sim/log.ts';
 import { SimClock } from '../../../sim/clock.ts';
-import { conntrackFlowCutter } from '../../../src/adapters/conntrack-command/client.ts';
 import { iptablesClient } from '../../../src/adapters/iptables/client.ts';
 import { DockerUserPassage } from '../../../src/adapters/iptables/docker-user-passage.ts';
-import { nftablesClient } from '../../../src/adapters/nftables/client.ts';
-import { NftablesProxier } from '../../../src/adapters/nftables/nftables-proxier.ts';
-import { NOTHING_PUBLISHED } from '../../../src/domain/published-port.ts';
-import { RoutingTable } from '../../../src/domain/routing-table.ts';
 import { binding } from '../../support/bindings.ts';
 import { DOCKER_RULES, NO_DOCKER } from '../../support/docker-bridges.ts';
-import { address } from '../../support/endpoints.ts';
 import { KernelLab } from '../../support/kernel-lab.ts';
 import { settle } from '../../support/settle.ts';
-import { HOST, told, VIRTUAL_IP, VIRTUAL_IP6 } from './rules-bench.ts';
+import { labProxier, routesOf } from './lab-proxier.ts';
+import { told, VIRTUAL_IP, VIRTUAL_IP6 } from './rules-bench.ts';
+import type { NftablesProxier } from '../../../src/adapters/nftables/nftables-proxier.ts';
 import type { Route } from '../../../src/domain/route.ts';
 import type { Agent } from '../../support/kernel-lab.ts';
 
@@ -35,13 +31,11 @@ add rule inet watcher behind meta mark & 0x04000000 != 0 counter
 for (const docker of DOCKER_RULES) {
   describe(`NftablesProxier on the kernel, between bridges that ${docker.name} keeps apart,`, function () {
     this.timeout(TIMEOUT_MS);
-    const { signal } = new AbortController();
     let lab: KernelLab;
     let consumer: Agent;
     let clock: SimClock;
     let log: MemoryLog;
     let proxier: NftablesProxier;
-    let version = 0;
     let routes: ReadonlyMap<string, Route> = new Map();
 
     before(async function () {
@@ -61,57 +55,32 @@ for (const docker of DOCKER_RULES) {
     });
     beforeEach(async () => {
       [clock, log] = [new SimClock(settle), new MemoryLog()];
-      await restore(4, docker.four);
-      await restore(6, docker.six);
+      await lab.restore(4, docker.four);
+      await lab.restore(6, docker.six);
       proxier = make();
     });
     afterEach(async () => {
       await proxier[Symbol.asyncDispose]();
       assert.doesNotMatch(await rules(), /embassy/);
       assert.doesNotMatch(await lab.run('nft', 'list', 'tables'), /embassy/);
-      for (const family of [4, 6] as const) await restore(family, NO_DOCKER);
+      for (const family of [4, 6] as const) await lab.restore(family, NO_DOCKER);
     });
 
-    async function restore(family: 4 | 6, text: string): Promise<void> {
-      await commands().restore({ program: 'iptables', family }, text, { signal });
-    }
-
-    function commands(): ReturnType<typeof iptablesClient> {
-      return iptablesClient({ prefix: ['ip', 'netns', 'exec', lab.host] });
-    }
-
     function make(keepsRules = false): NftablesProxier {
-      const prefix = ['ip', 'netns', 'exec', lab.host];
-      const [client, flows] = [nftablesClient({ prefix }), conntrackFlowCutter({ prefix })];
-      const passage = new DockerUserPassage(commands(), { mark: MARK });
-      return new NftablesProxier(
-        {
-          ...{ client, flows, clock, log, passage, host: () => HOST },
-          published: () => NOTHING_PUBLISHED,
-          handles: { read: () => undefined },
-        },
-        {
-          virtualIps: [address(VIRTUAL_IP), address(VIRTUAL_IP6)],
-          interfaces: () => ['br-other', 'docker0'],
-          endpointDrainMs: 60_000,
-          keepsRules: () => keepsRules,
-          countsBytes: false,
-        },
-      );
+      const passage = new DockerUserPassage(iptablesClient({ prefix: lab.prefix }), { mark: MARK });
+      return labProxier(lab, { clock, log, passage, keepsRules });
     }
 
     /** Binds ports of consumers to what is at some place, told or not. */
     async function sync(...bound: readonly (readonly [string, string, string?])[]): Promise<void> {
-      version += 1;
-      routes = new Map(
-        bound.map(([source, text, to]) => {
-          const asked = binding(source, text);
-          return [asked.id, { binding: asked, pool: told(text, to === undefined ? to : [to]) }];
-        }),
+      const table = routesOf(
+        bound.map(([source, text, to]) => [
+          binding(source, text),
+          told(text, to === undefined ? undefined : [to]),
+        ]),
       );
-      await proxier.sync(
-        new RoutingTable(version, new Map([...routes.values()].map((r) => [r.binding.id, r]))),
-      );
+      routes = table.routes;
+      await proxier.sync(table);
     }
 
     /** The rules of iptables of both families. */
@@ -154,7 +123,7 @@ for (const docker of DOCKER_RULES) {
     });
 
     it('puts the mark of packets back', async () => {
-      await lab.run('sh', '-c', `echo '${WATCHER}' | nft -f -`);
+      await lab.nft(WATCHER);
       const before = async (): Promise<readonly string[]> =>
         (await lab.run('nft', 'list', 'table', 'inet', 'watcher')).match(/packets \d+/g) ?? [];
       await sync(ACROSS);

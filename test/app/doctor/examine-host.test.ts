@@ -267,6 +267,15 @@ const HOSTS: readonly HostRow[] = [
     ],
   },
   {
+    name: '[P32] a firewall that drops what is forwarded, where Docker writes no rules',
+    change: rules({ firewalls: ['ufw'], isForwardClosed: true }),
+    wishes: { proxier: 'auto' },
+    finds: [
+      { check: 'forwarding', state: 'warning', seen: /FORWARD drops .*\(ufw\)/, advice: /ufw route allow/ },
+      { check: 'data plane', state: 'warning', seen: /is not there/, advice: /after 5 s/ },
+    ],
+  },
+  {
     name: '[P28] a rule between bridges that a crash left',
     change: { ...STOPPED, ...rules({ jumps: [], passages: ['iptables, DOCKER-USER'] }) },
     finds: [

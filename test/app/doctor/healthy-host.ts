@@ -25,6 +25,7 @@ export const RULES: RuleFacts = {
   incompatible: [],
   firewalls: [],
   isInputClosed: false,
+  isForwardClosed: false,
   isInputOpened: false,
   jumps: [JUMP],
   passages: [],
