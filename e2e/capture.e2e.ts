@@ -19,11 +19,11 @@ iptables -P INPUT DROP
 `;
 const OPEN_INPUT = 'iptables -P INPUT ACCEPT; iptables -F INPUT';
 
-/** A folder of the host with nft and conntrack, and nothing else: its only one with commands. */
+/** A folder of the host with nft, and nothing else: its only one with commands. */
 const WITHOUT_IPTABLES = '/run/without-iptables';
 const MAKE_WITHOUT_IPTABLES = `
 mkdir -p ${WITHOUT_IPTABLES}
-for tool in nft conntrack; do ln -sf "$(command -v $tool)" ${WITHOUT_IPTABLES}; done
+ln -sf "$(command -v nft)" ${WITHOUT_IPTABLES}
 `;
 
 /** Answers every connection with its word, as a service of the host would. */

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { conntrackFlowCutter } from '../../src/adapters/conntrack-command/client.ts';
+import { KernelFlows } from '../../src/adapters/netlink/kernel-flows.ts';
+import { KernelRuleHandles } from '../../src/adapters/netlink/kernel-rule-handles.ts';
 import { nftablesClient } from '../../src/adapters/nftables/client.ts';
 import { NftablesProxier } from '../../src/adapters/nftables/nftables-proxier.ts';
 import { NodeClock } from '../../src/adapters/node/node-clock.ts';
@@ -9,6 +10,7 @@ import { percentile } from '../statistics.ts';
 import { binding, poolOf } from '../../test/support/bindings.ts';
 import { address, endpoint } from '../../test/support/endpoints.ts';
 import { NOTHING_PUBLISHED } from '../../src/domain/published-port.ts';
+import { netfilterIn } from '../../test/support/netfilter-in.ts';
 import type { BindingId } from '../../src/domain/binding.ts';
 import type { Route } from '../../src/domain/route.ts';
 
@@ -27,12 +29,12 @@ async function measure(services: number): Promise<string> {
   await using proxier = new NftablesProxier(
     {
       client: nftablesClient({ prefix }),
-      flows: conntrackFlowCutter({ prefix }),
+      flows: new KernelFlows(netfilterIn(NAMESPACE)),
       clock: new NodeClock(),
       log: new MemoryLog(),
       host: () => host,
       published: () => NOTHING_PUBLISHED,
-      handles: { read: () => undefined },
+      handles: new KernelRuleHandles(netfilterIn(NAMESPACE)),
     },
     {
       virtualIps: [address('172.17.0.1')],

@@ -1,6 +1,6 @@
 import { formatSocketAddress, parsePort } from '../../src/domain/address.ts';
 import type { IpAddress, SocketAddress } from '../../src/domain/address.ts';
-import type { FlowCutter, Flows } from '../../src/ports/flow-cutter.ts';
+import type { Flow, FlowWish, TrackedFlows } from '../../src/ports/tracked-flows.ts';
 import type { Tuple } from './packet-view.ts';
 
 /** The most connections that are kept; the oldest are forgotten, as the kernel does when it is pressed. */
@@ -38,7 +38,7 @@ export interface Tracked {
 }
 
 /** The connections that a simulated kernel tracks, of TCP and UDP. None ends by itself. */
-export class ConnectionTable implements FlowCutter {
+export class ConnectionTable implements TrackedFlows {
   readonly #byTuple = new Map<string, TrackedConnection>();
 
   /** The count of connections. */
@@ -105,16 +105,19 @@ export class ConnectionTable implements FlowCutter {
     }
   }
 
-  async cut(flows: Flows): Promise<void> {
-    for (const connection of new Set(this.#byTuple.values())) {
-      const { original, reply, status } = connection;
+  async list({ destinations, translatedOnly }: FlowWish): Promise<readonly Flow[]> {
+    return [...new Set(this.#byTuple.values())].flatMap(({ original, reply, status }) => {
       const isMeant =
-        (status & STATUS.dnat) !== 0 &&
-        original.protocol === flows.protocol &&
-        original.source.address === flows.source &&
-        isSame(original.destination, flows.destination) &&
-        (flows.endpoint === undefined || isSame(reply.source, flows.endpoint));
-      if (isMeant) this.#forget(connection);
+        destinations.includes(original.destination.address) &&
+        (!translatedOnly || (status & STATUS.dnat) !== 0);
+      return isMeant ? [{ ...original, endpoint: reply.source }] : [];
+    });
+  }
+
+  async cut(flows: readonly Flow[]): Promise<void> {
+    for (const flow of flows) {
+      const connection = this.#byTuple.get(keyOf(flow));
+      if (connection !== undefined) this.#forget(connection);
     }
   }
 

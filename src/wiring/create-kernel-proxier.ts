@@ -1,7 +1,7 @@
-import { conntrackFlowCutter, findConntrack } from '../adapters/conntrack-command/client.ts';
 import { iptablesClient } from '../adapters/iptables/client.ts';
 import { DockerUserPassage } from '../adapters/iptables/docker-user-passage.ts';
-import { createRuleClient } from '../adapters/netlink/client.ts';
+import { createNetfilterClient } from '../adapters/netlink/client.ts';
+import { KernelFlows } from '../adapters/netlink/kernel-flows.ts';
 import { KernelRuleHandles } from '../adapters/netlink/kernel-rule-handles.ts';
 import { nftablesClient } from '../adapters/nftables/client.ts';
 import { examineHost } from '../adapters/nftables/examine-host.ts';
@@ -10,8 +10,8 @@ import { NftablesProxier } from '../adapters/nftables/nftables-proxier.ts';
 import { isOursThere } from '../adapters/nftables/found-table.ts';
 import { TABLE } from '../adapters/nftables/table-layout.ts';
 import { hostNetworks } from '../adapters/node/interfaces.ts';
-import { FlowCutError } from '../ports/flow-cutter.ts';
 import { RedirectorError } from '../ports/redirector.ts';
+import { TrackedFlowsError } from '../ports/tracked-flows.ts';
 import { failureInWords } from './failure-in-words.ts';
 import type { Options } from '../cli/resolve-options.ts';
 import type { IpAddress } from '../domain/address.ts';
@@ -34,7 +34,7 @@ export interface KernelSurroundings {
  * Makes the data plane in the kernel, where it was asked for and this host has what it needs.
  *
  * @returns Undefined where everything is carried in userspace; why is said.
- * @throws {NftablesError | FlowCutError} `--proxier=nftables`, and this host cannot.
+ * @throws {NftablesError | TrackedFlowsError} `--proxier=nftables`, and this host cannot.
  */
 export async function createKernelProxier(
   dependencies: { readonly clock: Clock; readonly log: Log },
@@ -47,16 +47,19 @@ export async function createKernelProxier(
 ): Promise<NftablesProxier | undefined> {
   const { log } = dependencies;
   const client = nftablesClient();
+  const netfilter = createNetfilterClient();
+  const flows = new KernelFlows(netfilter);
+  const { signal } = new AbortController();
   if (options.proxier === 'userspace' || options.capture.kind !== 'dnat') {
     // What a run with another proxier left would lead past this one.
     if (options.capture.kind === 'dnat') await removeKernelTable();
     return undefined;
   }
   try {
-    await examineHost(client, { signal: new AbortController().signal });
-    await findConntrack();
+    await examineHost(client, { signal });
+    await flows.list({ destinations: virtualIps, translatedOnly: true }, { signal });
   } catch (error) {
-    const isLack = error instanceof NftablesError || error instanceof FlowCutError;
+    const isLack = error instanceof NftablesError || error instanceof TrackedFlowsError;
     if (!isLack || options.proxier === 'nftables') throw error;
     log.info(`everything is carried in userspace: ${failureInWords(error)}`);
     return undefined;
@@ -68,8 +71,8 @@ export async function createKernelProxier(
     {
       ...dependencies,
       client,
-      flows: conntrackFlowCutter(),
-      handles: new KernelRuleHandles(createRuleClient()),
+      flows,
+      handles: new KernelRuleHandles(netfilter),
       host: hostNetworks(),
       published,
       passage,

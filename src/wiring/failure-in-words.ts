@@ -8,7 +8,7 @@ import { SourceUnreachable } from '../app/source-unreachable.ts';
 import { VirtualIpUnknown } from '../app/find-virtual-ips.ts';
 import { HostAddressError } from '../app/listen-plan.ts';
 import { MarathonError } from '../adapters/marathon/marathon-client.ts';
-import { FlowCutError } from '../ports/flow-cutter.ts';
+import { TrackedFlowsError } from '../ports/tracked-flows.ts';
 import { ListenError } from '../ports/listener.ts';
 import { SuccessorError } from '../ports/upgrade.ts';
 import { NftablesError } from '../adapters/nftables/nftables-client.ts';
@@ -30,7 +30,7 @@ export function failureInWords(error: unknown): string {
     error instanceof ListenError ||
     error instanceof SuccessorError ||
     error instanceof AccessLogError ||
-    error instanceof FlowCutError ||
+    error instanceof TrackedFlowsError ||
     error instanceof AccessPolicyError ||
     error instanceof AdminListenError ||
     error instanceof TokenFileError ||

@@ -29,7 +29,7 @@ export function formatControl({
     'Section: net',
     'Priority: optional',
     'Depends: libc6, libstdc++6, iptables | nftables',
-    'Recommends: nftables, conntrack',
+    'Recommends: nftables',
     'Suggests: docker.io | docker-ce',
     'Description: service proxy and load balancer for Docker containers',
     ' One daemon per Docker host. A container says in its environment what it needs,',

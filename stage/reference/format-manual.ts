@@ -61,7 +61,6 @@ export function formatManual(version: string): string {
     '.SH SEE ALSO',
     '.BR iptables (8),',
     '.BR nft (8),',
-    '.BR conntrack (8)',
     '',
   );
   return lines.join('\n');

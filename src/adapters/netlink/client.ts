@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { LinkClient, LinkSocket } from './link-client.ts';
-import type { RuleClient, RuleSocket } from './rule-client.ts';
+import type { NetfilterClient, NetfilterSocket } from './netfilter-client.ts';
 
 /** Linux: see netlink(7), rtnetlink(7), socket(2), recv(2), errno(3). */
 const AF_NETLINK = 16;
@@ -32,12 +32,15 @@ export function createLinkClient(): LinkClient {
   };
 }
 
-/** Makes the client that asks for rules; opens nothing yet. Needs CAP_NET_ADMIN. */
-export function createRuleClient(): RuleClient {
+/** Makes the client that asks netfilter; opens nothing yet. Needs CAP_NET_ADMIN. */
+export function createNetfilterClient(): NetfilterClient {
   return {
     open: () => {
       const opened = openSocket({ protocol: NETLINK_NETFILTER, groups: 0 });
-      return opened && ruleSocket(opened);
+      return opened && netfilterSocket(opened);
+    },
+    pause: async () => {
+      await new Promise((resolve) => setImmediate(resolve));
     },
   };
 }
@@ -61,7 +64,7 @@ function linkSocket({ receive, close }: Opened): LinkSocket {
   };
 }
 
-function ruleSocket({ send, receive, close }: Opened): RuleSocket {
+function netfilterSocket({ send, receive, close }: Opened): NetfilterSocket {
   return {
     send,
     read: () => {

@@ -1,15 +1,15 @@
 import { readRuleAnswer, rulesRequest } from './rule-messages.ts';
 import type { RuleHandles, RulePlaces } from '../../ports/rule-handles.ts';
-import type { RuleClient, RuleSocket } from './rule-client.ts';
+import type { NetfilterClient, NetfilterSocket } from './netfilter-client.ts';
 
 /** The most parts of an answer that are read; a chain of a few rules has one or two. */
 const PARTS_MAX = 64;
 
 /** Asks the kernel of this network namespace. Holds nothing open in between. */
 export class KernelRuleHandles implements RuleHandles {
-  readonly #client: RuleClient;
+  readonly #client: NetfilterClient;
 
-  constructor(client: RuleClient) {
+  constructor(client: NetfilterClient) {
     this.#client = client;
   }
 
@@ -30,7 +30,7 @@ export class KernelRuleHandles implements RuleHandles {
   }
 }
 
-function ask(socket: RuleSocket, request: Uint8Array): readonly bigint[] | undefined {
+function ask(socket: NetfilterSocket, request: Uint8Array): readonly bigint[] | undefined {
   if (!socket.send(request)) return undefined;
   const all: bigint[] = [];
   for (let parts = 0; parts < PARTS_MAX; parts += 1) {

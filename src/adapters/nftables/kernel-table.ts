@@ -1,9 +1,11 @@
-import { familyOf } from '../../domain/address.ts';
+import { familyOf, parseIpAddress, parsePort } from '../../domain/address.ts';
+import { bindingId } from '../../domain/binding.ts';
 import { crossingChanges, NO_CROSSINGS, withoutCrossing } from './crossing-script.ts';
 import { setChanges } from './set-changes.ts';
 import { FAMILIES, layoutScript, TABLE } from './table-layout.ts';
 import type { AddressFamily, IpAddress, Port, Protocol, SocketAddress } from '../../domain/address.ts';
 import type { Balance } from '../../domain/balance.ts';
+import type { BindingId } from '../../domain/binding.ts';
 import type { Crossings } from './crossing-script.ts';
 import type { LayoutOptions } from './table-layout.ts';
 
@@ -43,6 +45,20 @@ export interface KernelTable {
 /** The element of a binding in its family's map. Pure. */
 export function elementOf({ binding, virtualIp }: BoundPlace): string {
   return `${binding.address} . ${virtualIp} . ${binding.protocol} . ${binding.port}`;
+}
+
+/**
+ * The binding of such an element.
+ *
+ * @returns Undefined for what we never write.
+ *
+ * Pure.
+ */
+export function bindingOf(element: string): BindingId | undefined {
+  const [source = '', , protocol, port = ''] = element.split(' . ');
+  const [address, number] = [parseIpAddress(source), parsePort(port)];
+  if (address === undefined || number === undefined) return undefined;
+  return protocol === 'tcp' || protocol === 'udp' ? bindingId(address, protocol, number) : undefined;
 }
 
 /**

@@ -1,12 +1,11 @@
 import { formatSocketAddress } from '../../domain/address.ts';
-import { sameBinding } from '../../domain/binding.ts';
 import { BridgeCrossing } from './bridge-crossing.ts';
 import { NO_CROSSINGS } from './crossing-script.ts';
 import { crossingsOf } from './crossings-of.ts';
-import { FlowDrain } from './flow-drain.ts';
+import { FlowKeeper } from './flow-keeper.ts';
 import { HandshakeWatch } from './handshake-watch.ts';
 import { carriedBinding, kernelRoute, NOTHING_KNOWN } from './kernel-routes.ts';
-import { AS_IT_IS, elementOf, poolRule } from './kernel-table.ts';
+import { AS_IT_IS, bindingOf, elementOf, poolRule } from './kernel-table.ts';
 import { TableKeeper } from './table-keeper.ts';
 import { TrafficCounts } from './traffic-counts.ts';
 import type { IpAddress, Protocol, SocketAddress } from '../../domain/address.ts';
@@ -16,7 +15,7 @@ import type { PublishedPorts } from '../../domain/published-port.ts';
 import type { RoutingTable } from '../../domain/routing-table.ts';
 import type { BridgePassage } from '../../ports/bridge-passage.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { FlowCutter } from '../../ports/flow-cutter.ts';
+import type { TrackedFlows } from '../../ports/tracked-flows.ts';
 import type { HostNetwork } from '../../ports/host-network.ts';
 import type { KernelTotals, KernelTraffic } from '../../ports/kernel-traffic.ts';
 import type { Log } from '../../ports/log.ts';
@@ -32,7 +31,7 @@ import type { FlowOwner } from './traffic-counts.ts';
 export interface NftablesProxierDependencies {
   readonly client: Pick<NftablesClient, 'apply' | 'list'>;
   readonly clock: Clock;
-  readonly flows: FlowCutter;
+  readonly flows: TrackedFlows;
   /** Asked once for each sync; the same object while nothing changed. */
   readonly host: () => HostNetwork;
   /** As `host`: what containers publish on it. */
@@ -68,7 +67,7 @@ export interface NftablesProxierOptions {
 export class NftablesProxier implements Proxier, KernelTraffic {
   readonly #dependencies: NftablesProxierDependencies;
   readonly #options: NftablesProxierOptions;
-  readonly #drain: FlowDrain;
+  readonly #flows: FlowKeeper;
   readonly #keeper: TableKeeper;
   readonly #counts: TrafficCounts;
   readonly #handshakes: HandshakeWatch;
@@ -102,7 +101,8 @@ export class NftablesProxier implements Proxier, KernelTraffic {
       void this.#syncAgain();
     };
     this.#crossing = new BridgeCrossing({ ...dependencies, passage }, { ...options, onChange });
-    this.#drain = new FlowDrain(dependencies, { drainMs: options.endpointDrainMs });
+    const { virtualIps, endpointDrainMs: drainMs } = options;
+    this.#flows = new FlowKeeper(dependencies, { virtualIps, drainMs });
   }
 
   /** Whether the kernel carries a binding now. */
@@ -145,10 +145,11 @@ export class NftablesProxier implements Proxier, KernelTraffic {
   }
 
   async #sync(table: RoutingTable): Promise<void> {
+    // At the end nothing is written any more; connections still end with what they belong to.
+    if (this.#isEnding) return this.#flows.sync({ table, routes: this.#choose(table), kept: new Map() });
     await this.#counts.begin();
     await this.#handshakes.begin();
-    await this.#keeper.open();
-    const [routesBefore, keptBefore] = [this.#routes, this.#kept];
+    const found = await this.#keeper.open();
     const chosen = this.#choose(table);
     const across = [...chosen.values()].filter((route) => route.across !== undefined);
     await this.#crossing.open(across.map(({ family }) => family));
@@ -160,8 +161,8 @@ export class NftablesProxier implements Proxier, KernelTraffic {
     await this.#keeper.write({ ...this.#tableOf(routes, kept), crossings });
     [this.#routes, this.#kept] = [routes, kept];
     if (across.length === 0 && crossings.elements.size === 0) await this.#crossing.close();
-    await this.#cutFlows([...routesBefore, ...keptBefore], table);
-    this.#drain.sync(routesBefore, table);
+    if (found !== undefined) this.#flows.inherit(this.#goneOf(found, table));
+    await this.#flows.sync({ table, routes, kept });
     if (routes.size > 0) this.#handshakes.run();
   }
 
@@ -174,24 +175,20 @@ export class NftablesProxier implements Proxier, KernelTraffic {
     return { service: carried.pool.key.service, endpoint: located?.[0] ?? place };
   }
 
+  /** Nothing new is translated; what is goes on for as long as its entry lives, and is wanted. */
   async drain(): Promise<number> {
-    await this.#end();
-    return 0;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#end();
-  }
-
-  /** Nothing new is translated; what is goes on for as long as its entry lives. */
-  async #end(): Promise<void> {
     this.#isEnding = true;
     await this.#turn;
-    this.#drain.close();
     this.#counts.close();
     this.#handshakes.close();
     await this.#keeper.end();
     await this.#crossing.end();
+    return 0;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#flows.close();
+    await this.drain();
   }
 
   #choose(table: RoutingTable): ReadonlyMap<BindingId, KernelRoute> {
@@ -275,17 +272,14 @@ export class NftablesProxier implements Proxier, KernelTraffic {
     return rule;
   }
 
-  /** Ends at once the flows of bindings that are gone, or somebody else's now [C10, P04]. */
-  async #cutFlows(before: Iterable<readonly [BindingId, Carried]>, table: RoutingTable): Promise<void> {
-    for (const [id, { binding, virtualIp }] of before) {
-      const now = table.routes.get(id)?.binding;
-      if (now !== undefined && (now === binding || sameBinding(binding, now))) continue;
-      await this.#drain.cut({
-        protocol: binding.protocol,
-        source: binding.address,
-        destination: { address: virtualIp, port: binding.port },
-        endpoint: undefined,
-      });
-    }
+  /** The bindings that an earlier run led, and that are nobody's or another service's now. */
+  #goneOf({ elements }: KernelTable, table: RoutingTable): readonly BindingId[] {
+    return [...elements].flatMap(([element, { chain }]) => {
+      const id = bindingOf(element);
+      const route = id && table.routes.get(id);
+      if (id === undefined) return [];
+      const now = route && (this.#routes.get(id) ?? carriedBinding(route, this.#options.virtualIps));
+      return now?.chain === chain ? [] : [id];
+    });
   }
 }

@@ -72,9 +72,13 @@ export class TableKeeper {
     return this.#written ?? this.#found;
   }
 
-  /** Reads, once, what an earlier run left. What cannot be read is replaced by the first write. */
-  async open(): Promise<void> {
-    if (this.#isOpen) return;
+  /**
+   * Reads, once, what an earlier run left. What cannot be read is replaced by the first write.
+   *
+   * @returns It, the first time.
+   */
+  async open(): Promise<KernelTable | undefined> {
+    if (this.#isOpen) return undefined;
     this.#isOpen = true;
     try {
       this.#found = await readFoundTable(this.#client, { signal: this.#stop.signal });
@@ -83,15 +87,17 @@ export class TableKeeper {
     }
     const count = this.#found?.elements.size ?? 0;
     if (count > 0) this.#log.info(`an earlier run left ${count} bindings in the kernel; they are adopted`);
+    return this.#found;
   }
 
   /**
-   * Makes the kernel hold a table.
+   * Makes the kernel hold a table; at the end, and after it, nothing is written.
    *
    * @throws {NftablesError} It was refused. Our table is removed then: what it held is old, or not what we
    *   think, and userspace gets what is not translated.
    */
   async write(table: KernelTable): Promise<void> {
+    if (this.#isEnding) return;
     await this.#inTurn(async () => this.#write(table));
     this.#schedule();
   }

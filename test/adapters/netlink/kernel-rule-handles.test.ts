@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createRuleClient } from '../../../src/adapters/netlink/client.ts';
+import { createNetfilterClient } from '../../../src/adapters/netlink/client.ts';
 import { KernelRuleHandles } from '../../../src/adapters/netlink/kernel-rule-handles.ts';
 import { openNetworkNamespaces } from '../../support/network-namespaces.ts';
 import type { NetworkNamespaces } from '../../support/network-namespaces.ts';
@@ -29,7 +29,7 @@ describe('KernelRuleHandles, on this kernel,', () => {
   }
 
   it('[P27] sees rules that are added or gone, and that nothing changed', () => {
-    const handles = new KernelRuleHandles(createRuleClient());
+    const handles = new KernelRuleHandles(createNetfilterClient());
     const read = (): readonly bigint[] | undefined => handles.read({ table: TABLE, chains: CHAINS });
     assert.deepEqual(read(), [], 'there is no table');
     nft(`add table ${TABLE}`, ...CHAINS.map((chain) => `add chain ${TABLE} ${chain}`));
@@ -57,7 +57,7 @@ describe('KernelRuleHandles, on this kernel,', () => {
     );
     nft(`add table ${TABLE}`, `add chain ${TABLE} a`, ...rules);
     assert.equal(
-      new KernelRuleHandles(createRuleClient()).read({ table: TABLE, chains: CHAINS })?.length,
+      new KernelRuleHandles(createNetfilterClient()).read({ table: TABLE, chains: CHAINS })?.length,
       MANY,
     );
   });

@@ -1,10 +1,12 @@
-import { conntrackFlowCutter } from '../../../src/adapters/conntrack-command/client.ts';
+import { KernelFlows } from '../../../src/adapters/netlink/kernel-flows.ts';
+import { KernelRuleHandles } from '../../../src/adapters/netlink/kernel-rule-handles.ts';
 import { nftablesClient } from '../../../src/adapters/nftables/client.ts';
 import { NftablesProxier } from '../../../src/adapters/nftables/nftables-proxier.ts';
 import { NOTHING_PUBLISHED } from '../../../src/domain/published-port.ts';
 import { RoutingTable } from '../../../src/domain/routing-table.ts';
 import { address } from '../../support/endpoints.ts';
 import { HOST, VIRTUAL_IP, VIRTUAL_IP6 } from './rules-bench.ts';
+import { netfilterIn } from '../../support/netfilter-in.ts';
 import type { Binding } from '../../../src/domain/binding.ts';
 import type { PoolSnapshot, Route } from '../../../src/domain/route.ts';
 import type { BridgePassage } from '../../../src/ports/bridge-passage.ts';
@@ -24,13 +26,14 @@ export interface LabProxierOptions {
 export function labProxier(lab: KernelLab, options: LabProxierOptions): NftablesProxier {
   const { clock, log, passage, keepsRules = false } = options;
   const { prefix } = lab;
-  const [client, flows] = [nftablesClient({ prefix }), conntrackFlowCutter({ prefix })];
+  const netfilter = netfilterIn(lab.host);
+  const [client, flows] = [nftablesClient({ prefix }), new KernelFlows(netfilter)];
   return new NftablesProxier(
     {
       ...{ client, flows, clock, log, passage },
       host: () => HOST,
       published: () => NOTHING_PUBLISHED,
-      handles: { read: () => undefined },
+      handles: new KernelRuleHandles(netfilter),
     },
     {
       virtualIps: [address(VIRTUAL_IP), address(VIRTUAL_IP6)],

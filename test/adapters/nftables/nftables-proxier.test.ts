@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { MemoryLog } from '../../../sim/log.ts';
 import { SimClock } from '../../../sim/clock.ts';
-import { conntrackFlowCutter } from '../../../src/adapters/conntrack-command/client.ts';
+import { KernelFlows } from '../../../src/adapters/netlink/kernel-flows.ts';
+import { KernelRuleHandles } from '../../../src/adapters/netlink/kernel-rule-handles.ts';
 import { nftablesClient } from '../../../src/adapters/nftables/client.ts';
 import { NftablesProxier } from '../../../src/adapters/nftables/nftables-proxier.ts';
 import { bindingId } from '../../../src/domain/binding.ts';
@@ -13,6 +14,7 @@ import { settle } from '../../support/settle.ts';
 import { poolBench } from '../../app/pool-bench.ts';
 import { NOTHING_PUBLISHED } from '../../../src/domain/published-port.ts';
 import { endpointAt, HOST, VIRTUAL_IP, VIRTUAL_IP6 } from './rules-bench.ts';
+import { netfilterIn } from '../../support/netfilter-in.ts';
 import type { Binding } from '../../../src/domain/binding.ts';
 import type { Endpoint } from '../../../src/domain/endpoint.ts';
 import type { PoolSnapshot } from '../../../src/domain/route.ts';
@@ -74,12 +76,12 @@ describe('NftablesProxier on the kernel', function () {
     return new NftablesProxier(
       {
         client: nftablesClient({ prefix }),
-        flows: conntrackFlowCutter({ prefix }),
+        flows: new KernelFlows(netfilterIn(lab.host)),
         clock,
         log,
         host: () => HOST,
         published: () => NOTHING_PUBLISHED,
-        handles: { read: () => undefined },
+        handles: new KernelRuleHandles(netfilterIn(lab.host)),
       },
       {
         virtualIps: [address(VIRTUAL_IP), address(VIRTUAL_IP6)],

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { BoundSocket, createServer } from 'node:net';
 import { MemoryLog } from '../../../sim/log.ts';
 import { SimClock } from '../../../sim/clock.ts';
-import { conntrackFlowCutter } from '../../../src/adapters/conntrack-command/client.ts';
-import { createRuleClient } from '../../../src/adapters/netlink/client.ts';
+import { createNetfilterClient } from '../../../src/adapters/netlink/client.ts';
+import { KernelFlows } from '../../../src/adapters/netlink/kernel-flows.ts';
 import { KernelRuleHandles } from '../../../src/adapters/netlink/kernel-rule-handles.ts';
 import { nftablesClient } from '../../../src/adapters/nftables/client.ts';
 import { NftablesProxier } from '../../../src/adapters/nftables/nftables-proxier.ts';
@@ -35,7 +35,6 @@ async function kernelWorld(): Promise<ProxierWorld | NoWorld> {
     prepare: ({ run }) => {
       run('sysctl', '-q', '-w', 'net.ipv4.ip_forward=1', `net.ipv4.conf.${BRIDGE}.send_redirects=0`);
       run('nft', 'list', 'tables');
-      run('conntrack', '-V');
     },
   });
   if ('skip' in host) return host;
@@ -56,12 +55,12 @@ function overlaid(namespaces: NetworkNamespaces, userspace: Proxier): OverlaidPl
   const kernel = new NftablesProxier(
     {
       client: nftablesClient(),
-      flows: conntrackFlowCutter(),
+      flows: new KernelFlows(createNetfilterClient()),
       clock,
       log: new MemoryLog(),
       host: () => HOST,
       published: () => NOTHING_PUBLISHED,
-      handles: new KernelRuleHandles(createRuleClient()),
+      handles: new KernelRuleHandles(createNetfilterClient()),
     },
     {
       virtualIps: [VIRTUAL_IP],

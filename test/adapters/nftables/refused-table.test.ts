@@ -29,7 +29,7 @@ function bench(refuses: (script: string) => boolean): {
   };
   const host = { isLocal: () => false, interfaceTowards: () => undefined };
   const handles = { read: () => undefined };
-  const flows = { cut: async () => Promise.resolve() };
+  const flows = { list: async () => Promise.resolve([]), cut: async () => Promise.resolve() };
   const proxier = new NftablesProxier(
     { client, clock, flows, host: () => host, published: () => NOTHING_PUBLISHED, handles, log },
     {

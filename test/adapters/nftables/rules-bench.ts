@@ -13,6 +13,7 @@ import type { Binding } from '../../../src/domain/binding.ts';
 import type { Endpoint } from '../../../src/domain/endpoint.ts';
 import type { PoolSnapshot, Route } from '../../../src/domain/route.ts';
 import type { BridgePassage } from '../../../src/ports/bridge-passage.ts';
+import type { TrackedFlows } from '../../../src/ports/tracked-flows.ts';
 import type { HostNetwork } from '../../../src/ports/host-network.ts';
 
 /** What consumers of `docker0` dial, as in `KernelLab`. */
@@ -46,6 +47,10 @@ export function told(descriptor: string, endpoints?: readonly string[]): PoolSna
 export class RulesBench extends NftHost {
   readonly log = new MemoryLog();
   proxier: NftablesProxier;
+  /** How often all flows were read. */
+  readings = 0;
+  /** Why they cannot be. */
+  flowsFail: Error | undefined;
   #version = 0;
 
   constructor(options: BenchOptions = {}) {
@@ -60,7 +65,15 @@ export class RulesBench extends NftHost {
     countsBytes = false,
     client = this.nft,
   }: BenchOptions): NftablesProxier {
-    const flows = this.tracer.connections;
+    const { connections } = this.tracer;
+    const flows: TrackedFlows = {
+      list: async (wish) => {
+        this.readings += 1;
+        if (this.flowsFail !== undefined) throw this.flowsFail;
+        return connections.list(wish);
+      },
+      cut: async (some) => connections.cut(some),
+    };
     return new NftablesProxier(
       {
         client,
