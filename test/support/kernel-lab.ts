@@ -166,6 +166,13 @@ export class KernelLab implements AsyncDisposable {
     });
   }
 
+  /** A process of the host itself, as a container on its network is. */
+  own(): Agent {
+    const agent = new Agent(this.host);
+    this.#agents.push(agent);
+    return agent;
+  }
+
   /** So many endpoint hosts; the n-th serves its name `e<n>` at port 80 of both its addresses. */
   async serveEndpoints(count: number): Promise<void> {
     for (let n = 1; n <= count; n += 1) {

@@ -1,4 +1,4 @@
-import { setChanges } from './set-changes.ts';
+import { setChanges, withoutChains } from './set-changes.ts';
 import { CROSSING_CHAINS, FAMILIES, TABLE } from './table-layout.ts';
 import type { AddressFamily, IpAddress, Port, Protocol } from '../../domain/address.ts';
 
@@ -25,15 +25,6 @@ export function crossingElementOf({
   return `${binding.address} . ${binding.protocol} . ${binding.port}`;
 }
 
-/** Makes the chains of an earlier run go, there or not. Pure. */
-export function withoutCrossing(): readonly string[] {
-  return Object.values(CROSSING_CHAINS).flatMap((name) => [
-    `add chain ${TABLE} ${name}`,
-    `flush chain ${TABLE} ${name}`,
-    `delete chain ${TABLE} ${name}`,
-  ]);
-}
-
 /**
  * What makes the kernel mark the packets of some bindings instead of others, before iptables sees them, and
  * take the mark off again behind it: others route by marks.
@@ -48,7 +39,8 @@ export function crossingChanges(before: Crossings, after: Crossings): readonly s
     lines.push(...setChanges(`crossing${family}`, of(before), of(after)));
   }
   if (before.elements.size === 0 && after.elements.size > 0) lines.push(...crossing(after.mark));
-  if (before.elements.size > 0 && after.elements.size === 0) lines.push(...withoutCrossing());
+  if (before.elements.size > 0 && after.elements.size === 0)
+    lines.push(...withoutChains(Object.values(CROSSING_CHAINS)));
   return lines;
 }
 

@@ -2,6 +2,7 @@ import { chainNames } from './found-table.ts';
 import { crossingChanges, crossingElementOf, NO_CROSSINGS } from './crossing-script.ts';
 import { elementOf, poolRule } from './kernel-table.ts';
 import { NftablesError } from './nftables-client.ts';
+import { ownChanges } from './own-script.ts';
 import { isOurChain, layoutScript, TABLE } from './table-layout.ts';
 import type { IpAddress, Port } from '../../domain/address.ts';
 import type { Balance } from '../../domain/balance.ts';
@@ -53,6 +54,7 @@ function trialScript(): string {
     ...rules,
     `add element ${TABLE} bindings4 { ${element} : goto pool-${BALANCES[0] ?? ''} }`,
     ...crossingChanges(NO_CROSSINGS, { mark: 1, elements: new Map([[crossingElementOf({ binding }), 4]]) }),
+    ...ownChanges(false, true),
     `delete table ${TABLE}`,
   ];
   return `${lines.map((line) => line.replace(TABLE, TRIAL_TABLE)).join('\n')}\n`;

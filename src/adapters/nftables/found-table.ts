@@ -50,7 +50,14 @@ export async function readFoundTable(
   const elements = await readBindings(client, options);
   const crossings = await readCrossings(client, options);
   if (elements === undefined || crossings === undefined) return undefined;
-  return { interfaces: [], virtualIps: [], chains, elements, crossings: { mark: 0, elements: crossings } };
+  return {
+    interfaces: [],
+    virtualIps: [],
+    chains,
+    elements,
+    crossings: { mark: 0, elements: crossings },
+    hasOwn: false,
+  };
 }
 
 /** The names of our table's chains in the list of all; none where that is of no shape we know. Pure. */

@@ -63,7 +63,6 @@ export function kernelRoute({ binding, pool }: Route, rules: KernelRules): Kerne
   if (binding.descriptor.proxier === 'userspace') return 'its descriptor asks for userspace';
   if (binding.descriptor.proxyProtocol !== undefined) return 'its endpoints want the PROXY protocol';
   if (address === '*') return 'it serves whoever arrives';
-  if (host.isLocal(address)) return "its consumer is on the host's own network";
   if (pool.state === 'unknown') return NOTHING_KNOWN;
   if (!KERNEL_BALANCES.has(pool.key.balance)) return `the kernel cannot pick by ${pool.key.balance}`;
   const carried = carriedBinding({ binding, pool }, virtualIps);
@@ -115,7 +114,7 @@ function placeOf(
   const places = published.behind(endpoint, protocol).filter((place) => !whyNotReached(place, from));
   const isNeighbour = ({ address }: SocketAddress): boolean =>
     from.bridge !== undefined && host.interfaceTowards(address) === from.bridge;
-  return places.find(isNeighbour) ?? places.find((place) => otherBridge(place, from)) ?? reason;
+  return places.find(isNeighbour) ?? places[0] ?? reason;
 }
 
 /**
@@ -157,6 +156,8 @@ function whyNotReached(
   if (address === consumer) return 'is the consumer itself';
   // Unless it is a published port, only a socket of this host can answer there.
   if (host.isLocal(address)) return 'is at an address of this host';
+  // This host reaches all its bridges by itself.
+  if (host.isLocal(consumer)) return undefined;
   const towards = host.interfaceTowards(address);
   // Docker drops what goes from one of its bridges to another, and of this one nothing else is known.
   const isStrange = towards !== undefined && towards !== bridge && !interfaces.includes(towards);
@@ -166,8 +167,9 @@ function whyNotReached(
 /** The bridge of this host, other than the consumer's own, behind which an address is. */
 function otherBridge(
   { address }: Pick<SocketAddress, 'address'>,
-  { host, bridge, interfaces }: Origin,
+  { host, consumer, bridge, interfaces }: Origin,
 ): string | undefined {
+  if (host.isLocal(consumer)) return undefined;
   const towards = host.interfaceTowards(address);
   return towards !== undefined && towards !== bridge && interfaces.includes(towards) ? towards : undefined;
 }

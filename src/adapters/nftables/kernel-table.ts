@@ -1,8 +1,9 @@
 import { familyOf, parseIpAddress, parsePort } from '../../domain/address.ts';
 import { bindingId } from '../../domain/binding.ts';
-import { crossingChanges, NO_CROSSINGS, withoutCrossing } from './crossing-script.ts';
-import { setChanges } from './set-changes.ts';
-import { FAMILIES, layoutScript, TABLE } from './table-layout.ts';
+import { crossingChanges, NO_CROSSINGS } from './crossing-script.ts';
+import { ownChanges } from './own-script.ts';
+import { setChanges, withoutChains } from './set-changes.ts';
+import { FAMILIES, layoutScript, OCCASIONAL_CHAINS, TABLE } from './table-layout.ts';
 import type { AddressFamily, IpAddress, Port, Protocol, SocketAddress } from '../../domain/address.ts';
 import type { Balance } from '../../domain/balance.ts';
 import type { BindingId } from '../../domain/binding.ts';
@@ -40,6 +41,8 @@ export interface KernelTable {
   /** The chain of each binding, by its element: `SOURCE . VIRTUAL IP . tcp . PORT`. */
   readonly elements: ReadonlyMap<string, { readonly family: AddressFamily; readonly chain: string }>;
   readonly crossings: Crossings;
+  /** Whether a consumer is on the host's own network. */
+  readonly hasOwn: boolean;
 }
 
 /** The element of a binding in its family's map. Pure. */
@@ -102,7 +105,7 @@ export function wholeTable(table: KernelTable, layout: LayoutOptions): string {
  */
 export function adoption(found: KernelTable, table: KernelTable, layout: LayoutOptions): string {
   const bare = { ...EMPTY, chains: found.chains, elements: found.elements };
-  const anew = [...layoutScript(layout), ...withoutCrossing()];
+  const anew = [...layoutScript(layout), ...withoutChains(OCCASIONAL_CHAINS)];
   return `${[...anew, ...changesBetween(bare, table)].join('\n')}\n`;
 }
 
@@ -134,6 +137,7 @@ const EMPTY: KernelTable = {
   chains: new Map(),
   elements: new Map(),
   crossings: NO_CROSSINGS,
+  hasOwn: false,
 };
 
 function changesBetween(before: KernelTable, after: KernelTable): readonly string[] {
@@ -146,6 +150,7 @@ function changesBetween(before: KernelTable, after: KernelTable): readonly strin
     lines.push(...setChanges(`virtual-ips${family}`, of(before), of(after)));
   }
   lines.push(...crossingChanges(before.crossings, after.crossings));
+  lines.push(...ownChanges(before.hasOwn, after.hasOwn));
   for (const [name, rule] of after.chains) {
     const old = before.chains.get(name);
     if (old === rule) continue;

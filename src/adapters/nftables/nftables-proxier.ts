@@ -260,7 +260,9 @@ export class NftablesProxier implements Proxier, KernelTraffic {
       elements.set(elementOf(route), { family, chain });
     }
     const { virtualIps, interfaces } = this.#options;
-    return { interfaces: [...interfaces()].sort(), virtualIps, chains, elements };
+    const carried = [...routes.values(), ...kept.values()];
+    const hasOwn = carried.some(({ binding }) => this.#host?.isLocal(binding.address) === true);
+    return { interfaces: [...interfaces()].sort(), virtualIps, chains, elements, hasOwn };
   }
 
   /** Written out once for each snapshot of a pool, not at each change of another. */

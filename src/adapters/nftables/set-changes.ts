@@ -14,3 +14,12 @@ export function setChanges(
     ...(come.length === 0 ? [] : [`add element ${TABLE} ${set} { ${come.join(', ')} }`]),
   ];
 }
+
+/** The commands that make chains go, there or not. Pure. */
+export function withoutChains(names: readonly string[]): readonly string[] {
+  return names.flatMap((name) => [
+    `add chain ${TABLE} ${name}`,
+    `flush chain ${TABLE} ${name}`,
+    `delete chain ${TABLE} ${name}`,
+  ]);
+}

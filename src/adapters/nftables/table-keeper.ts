@@ -1,6 +1,6 @@
 import { isThere, readFoundTable } from './found-table.ts';
 import { adoption, knownPart, sameShape, tableChanges, wholeTable } from './kernel-table.ts';
-import { CROSSING_CHAINS, FIXED_CHAINS, TABLE } from './table-layout.ts';
+import { FIXED_CHAINS, OCCASIONAL_CHAINS, TABLE } from './table-layout.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { RuleHandles } from '../../ports/rule-handles.ts';
@@ -15,7 +15,7 @@ const LOOK_EVERY_MS = 3_000;
 const COMPARED_EVERY = 10;
 
 /** The chains in which nobody but us has anything to change, and that are few. */
-const WATCHED_CHAINS = [...FIXED_CHAINS, ...Object.values(CROSSING_CHAINS)];
+const WATCHED_CHAINS = [...FIXED_CHAINS, ...OCCASIONAL_CHAINS];
 
 /** What the keeper works with. */
 export interface TableKeeperDependencies {
@@ -136,7 +136,7 @@ export class TableKeeper {
     if (script === '') return;
     try {
       await this.#client.apply(script, { signal });
-      const hasOthers = isWhole || isCrossed(this.#written) !== isCrossed(wanted);
+      const hasOthers = isWhole || occasions(this.#written) !== occasions(wanted);
       [this.#written, this.#owed] = [wanted, undefined];
       if (hasOthers) this.#fixed = this.#readFixed();
     } catch (error) {
@@ -224,8 +224,9 @@ export class TableKeeper {
   }
 }
 
-function isCrossed(table: KernelTable | undefined): boolean {
-  return table !== undefined && table.crossings.elements.size > 0;
+/** What the occasional chains follow from. */
+function occasions(table: KernelTable | undefined): string {
+  return `${(table?.crossings.elements.size ?? 0) > 0} ${table?.hasOwn ?? false}`;
 }
 
 /** Removes our table, there or not, in one transaction. */

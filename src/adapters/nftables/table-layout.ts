@@ -10,9 +10,9 @@ const LAYOUT = 5;
 export const LAYOUT_SET = `layout-${LAYOUT}`;
 
 /** Before Docker's own NAT (dstnat, srcnat), whose first decision for a connection would win. */
-const PREROUTING_PRIORITY = -110;
-const POSTROUTING_PRIORITY = 90;
-const FORWARD_PRIORITY = -10;
+export const PREROUTING_PRIORITY = -110;
+export const POSTROUTING_PRIORITY = 90;
+export const FORWARD_PRIORITY = -10;
 
 export const FAMILIES: readonly AddressFamily[] = [4, 6];
 
@@ -48,6 +48,23 @@ export const FIXED_CHAINS: readonly string[] = [
  */
 export const CROSSING_CHAINS = { marks: 'crossing', unmarks: 'crossed' } as const;
 
+/**
+ * The chains that are there while a consumer is on the host's own network: its packets come by no interface.
+ * Without, they would cost everything a little that this host sends and gets.
+ */
+export const OWN_CHAINS = {
+  leads: 'own-output',
+  hides: 'own-source',
+  asks: 'own-asked',
+  answers: 'own-answered',
+} as const;
+
+/** The chains that are there while something needs them. */
+export const OCCASIONAL_CHAINS: readonly string[] = [
+  ...Object.values(CROSSING_CHAINS),
+  ...Object.values(OWN_CHAINS),
+];
+
 /** How a pool's chain is called. */
 const POOL_CHAIN = 'pool-';
 
@@ -58,11 +75,7 @@ export function isPoolChain(name: string): boolean {
 
 /** Whether a chain has a name that we give, in this layout. Pure. */
 export function isOurChain(name: string): boolean {
-  return isPoolChain(name) || FIXED_CHAINS.includes(name) || isCrossingChain(name);
-}
-
-function isCrossingChain(name: string): boolean {
-  return Object.values<string>(CROSSING_CHAINS).includes(name);
+  return isPoolChain(name) || FIXED_CHAINS.includes(name) || OCCASIONAL_CHAINS.includes(name);
 }
 
 /** The sets that are filled anew, whatever is in them. */
@@ -98,7 +111,7 @@ export function layoutScript({ countsBytes }: LayoutOptions): readonly string[] 
     ...FIXED_CHAINS.map((chain) => `flush chain ${TABLE} ${chain}`),
     ...REFILLED_SETS.map((set) => `flush set ${TABLE} ${set}`),
     // A packet in the middle of a connection that was cut is not the first of another one.
-    rule('prerouting', 'tcp flags & (fin | syn | rst | ack) != syn return'),
+    rule('prerouting', `${NOT_A_FIRST} return`),
   );
   for (const family of FAMILIES) lines.push(...rulesOf(family, { countsBytes }));
   return lines;
@@ -125,24 +138,48 @@ function setsOf(family: AddressFamily): readonly string[] {
   ];
 }
 
+/** The first packet of a connection of TCP, the answer to it, and what is no first packet. */
+export const FIRST = 'tcp flags & (fin | syn | rst | ack) == syn';
+export const ANSWER = 'tcp flags & (syn | ack) == (syn | ack)';
+export const NOT_A_FIRST = 'tcp flags & (fin | syn | rst | ack) != syn';
+
+/** How packets are told, in any chain. */
+export interface Matches {
+  /** Out of every window, from an endpoint: nobody knows its connection. */
+  readonly invalid: string;
+  /** Of a connection that somebody led from a virtual IP elsewhere. */
+  readonly translated: string;
+  /** Goes to the pool of a binding, if it is of one. */
+  readonly bound: string;
+}
+
+/** How packets of a family are told. Pure. */
+export function matchesOf(family: AddressFamily): Matches {
+  const ip = family === 4 ? 'ip' : 'ip6';
+  return {
+    invalid: `ct state invalid ${ip} saddr . tcp sport @answered${family}`,
+    translated: `ct status dnat ct original ${ip} daddr @virtual-ips${family}`,
+    bound: `${ip} saddr . ${ip} daddr . meta l4proto . th dport vmap @bindings${family}`,
+  };
+}
+
 function rulesOf(family: AddressFamily, { countsBytes }: LayoutOptions): readonly string[] {
   const ip = family === 4 ? 'ip' : 'ip6';
-  const key = `${ip} saddr . ${ip} daddr . meta l4proto . th dport`;
-  const translated = `ct status dnat ct original ${ip} daddr @virtual-ips${family}`;
+  const { invalid, translated, bound } = matchesOf(family);
   // Consumer, protocol, endpoint, and the port the consumer dialled.
   const there = `${ip} saddr . meta l4proto . ${ip} daddr . th dport . ct original proto-dst`;
   const back = `${ip} daddr . meta l4proto . ${ip} saddr . th sport . ct original proto-dst`;
   const forward = [
     // Out of every window: answered by the consumer with a reset where it got through [P23]. Connection
     // tracking knows nothing of such a segment, so it is told by the endpoint it comes from.
-    `ct state invalid ${ip} saddr . tcp sport @answered${family} drop`,
+    `${invalid} drop`,
     ...(countsBytes ? [`${translated} jump bytes${family}`] : []),
     `tcp flags & syn == syn ${translated} goto handshakes${family}`,
   ];
   // Elements are made once and counted up: to make one for each connection would cost half of them.
   const handshakes = [
-    `tcp flags & (fin | syn | rst | ack) == syn update @asked${family} { ${ip} daddr . tcp dport } return`,
-    `tcp flags & (syn | ack) == (syn | ack) update @answered${family} { ${ip} saddr . tcp sport } ` +
+    `${FIRST} update @asked${family} { ${ip} daddr . tcp dport } return`,
+    `${ANSWER} update @answered${family} { ${ip} saddr . tcp sport } ` +
       `update @opened${family} { ${back} }`,
   ];
   const bytes = ['tcp', 'udp'].flatMap((protocol) => [
@@ -150,7 +187,7 @@ function rulesOf(family: AddressFamily, { countsBytes }: LayoutOptions): readonl
     `meta l4proto ${protocol} ct direction reply update @received${family} { ${back} }`,
   ]);
   return [
-    rule('prerouting', `iifname @interfaces ${key} vmap @bindings${family}`),
+    rule('prerouting', `iifname @interfaces ${bound}`),
     // Datagrams are not answered by a handshake; the first of a flow alone meets a NAT chain.
     rule('postrouting', `meta l4proto udp ${translated} update @opened${family} { ${there} }`),
     // An endpoint on a bridge of this host would answer its neighbour directly, past the translation.

@@ -46,6 +46,7 @@ describe('readFoundTable', () => {
       chains: new Map([['pool-1', AS_IT_IS]]),
       elements: new Map([['172.30.0.2 . 172.30.0.1 . tcp . 80', { family: 4, chain: 'pool-1' }]]),
       crossings: { mark: 0, elements: new Map([['172.30.0.2 . tcp . 80', 4]]) },
+      hasOwn: false,
     });
   });
 

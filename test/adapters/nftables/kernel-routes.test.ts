@@ -66,10 +66,16 @@ describe('kernelRoute', () => {
       why: /whoever arrives/,
     },
     {
-      name: "leaves a consumer on the host's own network",
+      name: "carries consumers on the host's own network, also to any bridge",
       source: '192.0.2.1',
-      endpoints: [at('10.0.0.1')],
-      why: /host's own network/,
+      endpoints: [at('10.0.0.1'), { ...at('172.19.0.5'), id: endpointId('e2') }],
+      why: undefined,
+    },
+    {
+      name: "leaves what leads from the host's own network to the host itself",
+      source: '192.0.2.1',
+      endpoints: [at('172.17.0.1')],
+      why: /172\.17\.0\.1:80 is at an address of this host/,
     },
     {
       name: '[P32] leaves an endpoint that is the consumer itself',

@@ -25,6 +25,7 @@ function table(rest: Partial<KernelTable> = {}): KernelTable {
     chains: new Map([['pool-1', 'one']]),
     elements: new Map([[A, { family: 4, chain: 'pool-1' }]]),
     crossings: NO_CROSSINGS,
+    hasOwn: false,
     ...rest,
   };
 }
