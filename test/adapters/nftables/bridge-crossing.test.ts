@@ -33,6 +33,7 @@ for (const docker of DOCKER_RULES) {
     this.timeout(TIMEOUT_MS);
     let lab: KernelLab;
     let consumer: Agent;
+    let far: Agent;
     let clock: SimClock;
     let log: MemoryLog;
     let proxier: NftablesProxier;
@@ -46,7 +47,7 @@ for (const docker of DOCKER_RULES) {
       }
       lab = opened;
       consumer = await lab.consumer(2);
-      const far = await lab.container(5);
+      far = await lab.container(5);
       for (const at of ['172.31.0.5', 'fd32::5']) await far.serve('far', at, 80);
       await lab.serveEndpoints(1);
     });
@@ -114,6 +115,13 @@ for (const docker of DOCKER_RULES) {
       assert.match((await consumer.ask(VIRTUAL_IP, 81))[0] ?? '', /^e1 /, 'and to other hosts as before');
       assert.equal((await rules()).match(/-A DOCKER-USER .*"carried by embassy" -j ACCEPT/g)?.length, 2);
       assert.deepEqual(log.messages('warn'), []);
+    });
+
+    it('carries a consumer of a user-defined network to other hosts, and to the default bridge', async () => {
+      await consumer.serve('back', '172.30.0.2', 8081);
+      await sync(['172.31.0.5', '/e;80', '10.30.0.1:80'], ['172.31.0.5', '/b;81', '172.30.0.2:8081']);
+      assert.match((await far.ask(VIRTUAL_IP, 80))[0] ?? '', /^e1 /);
+      assert.deepEqual(await far.ask(VIRTUAL_IP, 81), ['back 172.30.0.1']);
     });
 
     it('lets nothing else through: no dial of its own, nor a port that Docker publishes', async () => {
