@@ -150,8 +150,6 @@ describe('embassy --dnat --proxier=nftables on a Docker host with etcd', () => {
     await until(`the kernel to lead to ${address}`, isLed, { timeoutMs: LOG_TIMEOUT_MS });
     assert.deepEqual(tally(await requests(one, 80, 20)), { far: 20 });
     assert.match(await world.host.iptablesSave(), /^-A DOCKER-USER .*"carried by embassy" -j ACCEPT$/mu);
-    const direct = await requestsOf(world.host, one, { address, port: 8080, count: 1 });
-    assert.equal(tally(direct)['far'], undefined, 'nothing else is let through');
   });
 
   it('[P36] ejects an endpoint that does not answer what the kernel leads to it', async () => {
