@@ -136,7 +136,7 @@ function judgeForward({ firewalls, isForwardClosed }: RuleFacts, wishes: HostWis
     `FORWARD drops what no rule accepts${who}, and Docker writes none here: ` +
     'what the kernel carries may not arrive';
   const advice = 'ufw route allow in on BRIDGE (for each bridge), or --proxier=userspace';
-  return [warning('forwarding', seen, advice)];
+  return [warning('chain FORWARD', seen, advice)];
 }
 
 /** Without our table nothing has the mark they ask for: left behind, they let nothing through. */

@@ -271,7 +271,12 @@ const HOSTS: readonly HostRow[] = [
     change: rules({ firewalls: ['ufw'], isForwardClosed: true }),
     wishes: { proxier: 'auto' },
     finds: [
-      { check: 'forwarding', state: 'warning', seen: /FORWARD drops .*\(ufw\)/, advice: /ufw route allow/ },
+      {
+        check: 'chain FORWARD',
+        state: 'warning',
+        seen: /FORWARD drops .*\(ufw\)/,
+        advice: /ufw route allow/,
+      },
       { check: 'data plane', state: 'warning', seen: /is not there/, advice: /after 5 s/ },
     ],
   },
