@@ -6,6 +6,8 @@ export interface Firewall {
   readonly name: string;
   /** What its start does. */
   start(lab: KernelLab): Promise<void>;
+  /** What a container hears that dials a port of the host that nobody opened. */
+  readonly deniesInput: string;
   /** What the operator's exception for what is routed adds, where it would deny that. */
   readonly opens: string | undefined;
   /** What it does when it is told to read its rules anew. */
@@ -18,6 +20,7 @@ const UFW = rulesIn('ufw.rules');
 export const FIREWALLS: readonly Firewall[] = [
   {
     name: 'ufw',
+    deniesInput: 'timeout',
     // ufw route allow in on docker0
     opens: '*filter\n-A ufw-user-forward -i docker0 -j ACCEPT\nCOMMIT\n',
     start: async (lab) => lab.restore(4, UFW),
@@ -26,12 +29,14 @@ export const FIREWALLS: readonly Firewall[] = [
   },
   {
     name: 'firewalld over nftables',
+    deniesInput: 'EHOSTUNREACH',
     opens: undefined,
     start: async (lab) => lab.nft(rulesIn('firewalld.nft')),
     reload: async (lab) => lab.nft(`delete table inet firewalld\n${rulesIn('firewalld.nft')}`),
   },
   {
     name: 'firewalld over iptables',
+    deniesInput: 'ECONNREFUSED',
     opens: undefined,
     start: async (lab) => lab.restore(4, rulesIn('firewalld.rules')),
     // Like many of its versions over nftables it empties what others wrote, too (FlushAllOnReload).

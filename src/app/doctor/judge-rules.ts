@@ -88,7 +88,8 @@ function judgeFirewall(rules: RuleFacts, facts: HostFacts, wishes: HostWishes): 
   if (facts.nftTables.ok && facts.nftTables.value.includes(FIREWALLD_TABLE)) {
     const seen =
       'firewalld filters in a table of its own (nftables), where no rule of ours can accept: ' +
-      'what containers send to embassy passes only if their bridges are in a zone that accepts';
+      'it lets in what was translated, as what containers send to embassy is, and with ' +
+      'StrictForwardPorts=yes only what comes from a zone that accepts';
     const advice =
       'firewall-cmd --get-active-zones; for each bridge that is missing: ' +
       'firewall-cmd --permanent --zone=docker --change-interface=BRIDGE && firewall-cmd --reload';

@@ -3,7 +3,9 @@ import { MemoryLog } from '../../../sim/log.ts';
 import { SimClock } from '../../../sim/clock.ts';
 import { iptablesClient } from '../../../src/adapters/iptables/client.ts';
 import { DockerUserPassage } from '../../../src/adapters/iptables/docker-user-passage.ts';
+import { IptablesRedirector } from '../../../src/adapters/iptables/iptables-redirector.ts';
 import { binding } from '../../support/bindings.ts';
+import { captureOf } from '../../support/capture-of.ts';
 import { DOCKER_RULES } from '../../support/docker-bridges.ts';
 import { FIREWALLS } from '../../support/firewalls.ts';
 import { KernelLab } from '../../support/kernel-lab.ts';
@@ -97,6 +99,20 @@ for (const firewall of FIREWALLS) {
       assert.deepEqual(log.messages('warn'), []);
       await proxier[Symbol.asyncDispose]();
       assert.equal(await lab.foreignRules(), before);
+    });
+
+    it('[C4] lets what the kernel does not carry arrive in userspace', async () => {
+      await docker();
+      await firewall.start(lab);
+      await sync();
+      await lab.own().serve('userspace', VIRTUAL_IP, 9_999);
+      assert.deepEqual(await consumer.ask(VIRTUAL_IP, 9_999), [firewall.deniesInput], 'the listener itself');
+      const redirector = new IptablesRedirector({ client: iptablesClient({ prefix: lab.prefix }), log });
+      const { signal } = new AbortController();
+      await redirector.ensure(captureOf(['br-other', 'docker0'], [VIRTUAL_IP]), { signal });
+      assert.deepEqual(await consumer.ask(VIRTUAL_IP, 99), ['userspace 172.30.0.2']);
+      await allAnswer();
+      await redirector.cleanup({ signal });
     });
 
     it('[P27] goes on while it reads its rules anew, and after somebody flushes all', async () => {
