@@ -1,41 +1,15 @@
 import assert from 'node:assert/strict';
 import { binding } from '../../support/bindings.ts';
+import { APART, ScriptedPassage } from './bridges-apart.ts';
 import { RulesBench, told } from './rules-bench.ts';
-import type { AddressFamily } from '../../../src/domain/address.ts';
 import type { BridgePassage } from '../../../src/ports/bridge-passage.ts';
 import type { Binding } from '../../../src/domain/binding.ts';
 import type { PoolSnapshot } from '../../../src/domain/route.ts';
-
-/** What Docker does with what goes between its bridges, with an exception for what has our mark. */
-const APART = `
-add table inet docker
-add chain inet docker FORWARD { type filter hook forward priority 0; }
-add rule inet docker FORWARD meta mark & 0x6 == 0x6 accept
-add rule inet docker FORWARD iifname docker0 oifname br-other drop
-add rule inet docker FORWARD iifname br-other oifname docker0 drop
-`;
 
 const CONSUMER = '172.30.0.2';
 const FAR = '172.31.0.5:8080';
 const DIALLED = { source: `${CONSUMER}:7`, to: '172.30.0.1:80' };
 const ANSWER = { source: FAR, to: '172.31.0.1:7', from: 'br-other', flags: ['syn', 'ack'] };
-
-/** Says what it is told to, and what it was asked. */
-class ScriptedPassage implements BridgePassage {
-  readonly mark = 6;
-  readonly asked: string[] = [];
-  reason: string | undefined;
-
-  async ensure(virtualIps: readonly string[]): Promise<ReadonlyMap<AddressFamily, string>> {
-    this.asked.push(`ensure ${virtualIps.join()}`);
-    return Promise.resolve(new Map(this.reason === undefined ? [] : [[4, this.reason]]));
-  }
-
-  async cleanup(): Promise<boolean> {
-    this.asked.push('cleanup');
-    return Promise.resolve(true);
-  }
-}
 
 /** A consumer's binding with its endpoints. */
 function leading(to: readonly string[], text = '/a;80'): readonly [Binding, PoolSnapshot] {

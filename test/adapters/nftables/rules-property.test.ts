@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { NftablesError } from '../../../src/adapters/nftables/nftables-client.ts';
 import { binding } from '../../support/bindings.ts';
+import { APART, ScriptedPassage } from './bridges-apart.ts';
 import { RulesBench, told, VIRTUAL_IP } from './rules-bench.ts';
 
-const CONSUMERS = ['172.30.0.2', '172.30.0.3', '172.30.0.4'];
+/** The last is on the host's own network. */
+const CONSUMERS = ['172.30.0.2', '172.30.0.3', '172.30.0.4', VIRTUAL_IP];
 const PORTS = [80, 81];
+/** The last has its endpoints behind another bridge. */
 const SERVICES = ['/a', '/b', '/c'];
 
 const BYSTANDER = '172.30.0.9 99';
@@ -22,7 +25,7 @@ type Step =
       readonly service: string;
     }
   | { readonly kind: 'endpoints'; readonly service: string; readonly count: number }
-  | { readonly kind: 'restart' | 'wipe' | 'refuse' | 'touch' };
+  | { readonly kind: 'restart' | 'wipe' | 'refuse' | 'touch' | 'cross' };
 
 const service = fc.constantFrom(...SERVICES);
 const place = { consumer: fc.constantFrom(...CONSUMERS), port: fc.constantFrom(...PORTS), service };
@@ -37,7 +40,7 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
     },
     {
       weight: 2,
-      arbitrary: fc.record({ kind: fc.constantFrom('restart' as const, 'wipe', 'refuse', 'touch') }),
+      arbitrary: fc.record({ kind: fc.constantFrom('restart' as const, 'wipe', 'refuse', 'touch', 'cross') }),
     },
   ),
   { maxLength: 12 },
@@ -45,7 +48,8 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
 
 /** What was asked for, beside the rules that were made of it. */
 class Model {
-  readonly bench = new RulesBench({ keepsRules: true });
+  readonly #options = { keepsRules: true, passage: new ScriptedPassage() };
+  readonly bench = new RulesBench(this.#options);
   /** The service of each `CONSUMER PORT`. */
   readonly #bound = new Map<string, string>();
   /** How many endpoints each service has; the n-th of a service has an address of its own. */
@@ -68,11 +72,12 @@ class Model {
         return;
       case 'restart':
         await bench.proxier[Symbol.asyncDispose]();
-        bench.proxier = bench.make({ keepsRules: true });
+        bench.proxier = bench.make(this.#options);
         await this.#sync();
         return;
       case 'wipe':
         bench.nft.wipe();
+        bench.nft.somebody(APART);
         await bench.clock.advance(3_000);
         return;
       case 'refuse':
@@ -85,6 +90,10 @@ class Model {
       case 'touch':
         if (bench.nft.ruleset.has('inet embassy')) bench.nft.somebody('flush map inet embassy bindings4');
         await bench.clock.advance(30_000);
+        return;
+      case 'cross':
+        if (bench.nft.ruleset.has('inet embassy')) bench.nft.somebody('flush set inet embassy crossing4');
+        await bench.clock.advance(30_000);
     }
   }
 
@@ -94,12 +103,13 @@ class Model {
     const endpoints = name === undefined ? [] : this.#endpointsOf(name);
     return endpoints.length === 0
       ? [`here at ${VIRTUAL_IP}:${port}`]
-      : endpoints.map((at) => `by net0 to ${at}`);
+      : endpoints.map((at) => wayTo(at, consumer));
   }
 
   #endpointsOf(name: string): readonly string[] {
     const net = SERVICES.indexOf(name) + 1;
-    return Array.from({ length: this.#counts.get(name) ?? 0 }, (_, n) => `10.30.0.${net}${n}:80`);
+    const prefix = net === SERVICES.length ? '172.31' : '10.30';
+    return Array.from({ length: this.#counts.get(name) ?? 0 }, (_, n) => `${prefix}.0.${net}${n}:80`);
   }
 
   async #sync(): Promise<void> {
@@ -124,16 +134,27 @@ class Model {
   }
 }
 
+/** What becomes of a packet that is led to an endpoint. */
+function wayTo(at: string, consumer: string): string {
+  if (at.startsWith('172.31.')) return `by br-other to ${at} as 172.31.0.1`;
+  return `by net0 to ${at}${consumer === VIRTUAL_IP ? ' as 10.30.0.254' : ''}`;
+}
+
 describe('the rules of NftablesProxier, whatever happens,', () => {
   it('[C5] [P04] [P27] lead each consumer to what it bound, and nobody else anywhere', async () => {
     await fc.assert(
       fc.asyncProperty(steps, async (taken) => {
         const model = new Model();
+        model.bench.nft.somebody(APART);
         for (const step of taken) {
           await model.take(step);
           for (const consumer of CONSUMERS) {
             for (const port of PORTS) {
-              const became = model.bench.send({ source: consumer, to: `${VIRTUAL_IP}:${port}` });
+              const became = model.bench.send({
+                source: consumer,
+                to: `${VIRTUAL_IP}:${port}`,
+                from: consumer === VIRTUAL_IP ? 'process' : 'docker0',
+              });
               const expected = model.mayBecome(consumer, port);
               assert(
                 expected.includes(became),
