@@ -38,11 +38,12 @@ function own(): readonly string[] {
     rule(leads, `${NOT_A_FIRST} return`),
     ...FAMILIES.flatMap((family) => {
       const { invalid, translated, bound } = matchesOf(family);
+      const ip = family === 4 ? 'ip' : 'ip6';
       const handshakes = `${translated} goto handshakes${family}`;
       return [
         rule(leads, bound),
-        // It has the address of a bridge, to which other hosts know no way.
-        rule(hides, `fib saddr type local oifname != "lo" ${translated} masquerade`),
+        // Who dials an address of this host has the same: a bridge's, to which other hosts know no way.
+        rule(hides, `ct original ${ip} saddr @virtual-ips${family} oifname != "lo" ${translated} masquerade`),
         rule(asks, `${FIRST} ${handshakes}`),
         rule(answers, `${invalid} drop`),
         rule(answers, `${ANSWER} ${handshakes}`),
