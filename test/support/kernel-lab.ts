@@ -45,6 +45,11 @@ export class Agent {
     return (await this.#order({ what: 'ask-udp', address, port, times })) as readonly string[];
   }
 
+  /** Who answers a datagram of a socket that is kept under a name, and the address it is connected to. */
+  async touchUdp(name: string, address: string, port: number): Promise<string> {
+    return (await this.#order({ what: 'touch-udp', name, address, port })) as string;
+  }
+
   /** Opens a connection and keeps it, under a name; gives who answered. */
   async hold(name: string, address: string, port: number): Promise<string> {
     return (await this.#order({ what: 'hold', name, address, port })) as string;
@@ -209,6 +214,8 @@ export class KernelLab implements AsyncDisposable {
       await this.run('ip', 'link', 'set', bridge, 'up');
     }
     await this.run('sysctl', '-q', '-w', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
+    // A refusal is told each time, not once a second.
+    await this.run('sysctl', '-q', '-w', 'net.ipv4.icmp_ratelimit=0', 'net.ipv6.icmp.ratelimit=0');
   }
 
   async #attach(

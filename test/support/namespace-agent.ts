@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
  */
 interface Order {
   readonly id: number;
-  readonly what: 'serve' | 'ask' | 'ask-udp' | 'hold' | 'touch';
+  readonly what: 'serve' | 'ask' | 'ask-udp' | 'hold' | 'touch' | 'touch-udp';
   readonly address: string;
   readonly port: number;
   /** Of the server, or of the held connection. */
@@ -17,6 +17,7 @@ interface Order {
 }
 
 const TIMEOUT_MS = 1_500;
+const heldUdp = new Map<string, ReturnType<typeof createSocket>>();
 const held = new Map<string, ReturnType<typeof createConnection>>();
 
 createInterface({ input: process.stdin }).on('line', (line) => {
@@ -44,6 +45,8 @@ async function obey(order: Order): Promise<unknown> {
       return hold(order);
     case 'touch':
       return touch(order);
+    case 'touch-udp':
+      return touchUdp(order);
   }
 }
 
@@ -96,6 +99,27 @@ async function askUdp({ address, port }: Order): Promise<string> {
   });
   socket.close();
   return answer;
+}
+
+/** Sends a datagram by a socket that is kept under a name; the answer, or the error that says nobody does. */
+async function touchUdp({ name, address, port }: Order): Promise<string> {
+  const socket = heldUdp.get(name) ?? createSocket(address.includes(':') ? 'udp6' : 'udp4');
+  if (!heldUdp.has(name)) {
+    await new Promise<void>((resolve) => {
+      socket.connect(port, address, resolve);
+    });
+  }
+  heldUdp.set(name, socket);
+  return new Promise((resolve) => {
+    for (const event of ['error', 'message']) socket.removeAllListeners(event);
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      resolve(error.code ?? 'error');
+    });
+    socket.once('message', (message) => {
+      resolve(message.toString());
+    });
+    socket.send('?');
+  });
 }
 
 async function hold({ address, port, name }: Order): Promise<string> {

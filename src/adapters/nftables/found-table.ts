@@ -57,6 +57,7 @@ export async function readFoundTable(
     elements,
     crossings: { mark: 0, elements: crossings },
     hasOwn: false,
+    refused: new Map(),
   };
 }
 

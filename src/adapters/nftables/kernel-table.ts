@@ -43,6 +43,8 @@ export interface KernelTable {
   readonly crossings: Crossings;
   /** Whether a consumer is on the host's own network. */
   readonly hasOwn: boolean;
+  /** Bindings of UDP that nobody carries, by their elements: what goes there is refused. */
+  readonly refused: ReadonlyMap<string, AddressFamily>;
 }
 
 /** The element of a binding in its family's map. Pure. */
@@ -106,7 +108,7 @@ export function wholeTable(table: KernelTable, layout: LayoutOptions): string {
 export function adoption(found: KernelTable, table: KernelTable, layout: LayoutOptions): string {
   const bare = { ...EMPTY, chains: found.chains, elements: found.elements };
   const anew = [...layoutScript(layout), ...withoutChains(OCCASIONAL_CHAINS)];
-  return `${[...anew, ...changesBetween(bare, table)].join('\n')}\n`;
+  return `${[...anew, ...changesBetween(bare, table, EMPTY)].join('\n')}\n`;
 }
 
 /**
@@ -138,9 +140,11 @@ const EMPTY: KernelTable = {
   elements: new Map(),
   crossings: NO_CROSSINGS,
   hasOwn: false,
+  refused: new Map(),
 };
 
-function changesBetween(before: KernelTable, after: KernelTable): readonly string[] {
+/** @param refilled - What the sets hold that are filled anew, where that is not what was there before. */
+function changesBetween(before: KernelTable, after: KernelTable, refilled = before): readonly string[] {
   const lines: string[] = [];
   const quoted = (names: readonly string[]): readonly string[] => names.map((name) => `"${name}"`);
   lines.push(...setChanges('interfaces', quoted(before.interfaces), quoted(after.interfaces)));
@@ -164,6 +168,14 @@ function changesBetween(before: KernelTable, after: KernelTable): readonly strin
   for (const [element, { family, chain }] of after.elements) {
     if (before.elements.get(element)?.chain === chain) continue;
     lines.push(`add element ${TABLE} bindings${family} { ${element} : goto ${chain} }`);
+  }
+  for (const family of FAMILIES) {
+    const bound = ({ elements }: KernelTable): readonly string[] =>
+      [...elements].filter(([, each]) => each.family === family).map(([element]) => element);
+    lines.push(...setChanges(`bound${family}`, bound(refilled), bound(after)));
+    const refused = (table: KernelTable): readonly string[] =>
+      [...table.refused].filter(([, each]) => each === family).map(([element]) => element);
+    lines.push(...setChanges(`refused${family}`, refused(refilled), refused(after)));
   }
   // Last, when nothing leads there any more.
   for (const name of before.chains.keys()) {

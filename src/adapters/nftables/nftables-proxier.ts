@@ -6,6 +6,7 @@ import { FlowKeeper } from './flow-keeper.ts';
 import { HandshakeWatch } from './handshake-watch.ts';
 import { carriedBinding, kernelRoute, NOTHING_KNOWN } from './kernel-routes.ts';
 import { AS_IT_IS, bindingOf, elementOf, poolRule } from './kernel-table.ts';
+import { refusedOf } from './refused-of.ts';
 import { TableKeeper } from './table-keeper.ts';
 import { TrafficCounts } from './traffic-counts.ts';
 import type { IpAddress, Protocol, SocketAddress } from '../../domain/address.ts';
@@ -158,7 +159,9 @@ export class NftablesProxier implements Proxier, KernelTraffic {
     const kept = this.#keep(table, routes);
     const crossings = this.#crossings(table, routes);
     await this.#crossing.open(crossings.elements.values());
-    await this.#keeper.write({ ...this.#tableOf(routes, kept), crossings });
+    const bound = this.#tableOf(routes, kept);
+    const refused = refusedOf(table, bound.elements, this.#options.virtualIps);
+    await this.#keeper.write({ ...bound, crossings, refused });
     [this.#routes, this.#kept] = [routes, kept];
     if (across.length === 0 && crossings.elements.size === 0) await this.#crossing.close();
     if (found !== undefined) this.#flows.inherit(this.#goneOf(found, table));
@@ -246,7 +249,7 @@ export class NftablesProxier implements Proxier, KernelTraffic {
   #tableOf(
     routes: ReadonlyMap<BindingId, KernelRoute>,
     kept: ReadonlyMap<BindingId, Carried>,
-  ): Omit<KernelTable, 'crossings'> {
+  ): Omit<KernelTable, 'crossings' | 'refused'> {
     const chains = new Map<string, string>();
     const elements = new Map<string, { readonly family: KernelRoute['family']; readonly chain: string }>();
     for (const carried of kept.values()) {

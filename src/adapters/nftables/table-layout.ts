@@ -1,20 +1,27 @@
-import type { AddressFamily } from '../../domain/address.ts';
+import type { AddressFamily, Protocol } from '../../domain/address.ts';
 
 /** Our one table, found again by its name. */
 export const TABLE = 'inet embassy';
 
 /** Counts up when what is fixed changes its shape: a table of another layout is replaced, not adopted. */
-const LAYOUT = 5;
+const LAYOUT = 6;
 
 /** An empty set whose name tells the layout: nft lists a set alone, without reading every rule there is. */
 export const LAYOUT_SET = `layout-${LAYOUT}`;
 
 /** Before Docker's own NAT (dstnat, srcnat), whose first decision for a connection would win. */
 export const PREROUTING_PRIORITY = -110;
-export const POSTROUTING_PRIORITY = 90;
+const POSTROUTING_PRIORITY = 90;
 export const FORWARD_PRIORITY = -10;
 
+/** Behind Docker's, for what nobody gave another source. */
+const LATE_PRIORITY = 110;
+
+/** Before the filters of others. */
+const INPUT_PRIORITY = -5;
+
 export const FAMILIES: readonly AddressFamily[] = [4, 6];
+const PROTOCOLS: readonly Protocol[] = ['tcp', 'udp'];
 
 /** How long a flow is counted on after its last connection or packet. */
 const FLOWS_FOR = '1h';
@@ -26,7 +33,7 @@ const HANDSHAKES_FOR = '5d';
 const FLOWS_MAX = 65_536;
 const ENDPOINTS_MAX = 65_536;
 
-/** What is counted of the handshakes with each endpoint: attempts, repeated ones included, and answers. */
+/** What is counted of the handshakes with each endpoint: connections that were begun, and answers. */
 const HANDSHAKE_SETS = ['asked', 'answered'] as const;
 export type HandshakeSet = (typeof HANDSHAKE_SETS)[number];
 
@@ -38,8 +45,10 @@ export type FlowSet = (typeof FLOW_SETS)[number];
 export const FIXED_CHAINS: readonly string[] = [
   'prerouting',
   'postrouting',
+  'late',
+  'input',
   'forward',
-  ...FAMILIES.flatMap((family) => [`handshakes${family}`, `bytes${family}`]),
+  ...FAMILIES.map((family) => `bytes${family}`),
 ];
 
 /**
@@ -52,12 +61,7 @@ export const CROSSING_CHAINS = { marks: 'crossing', unmarks: 'crossed' } as cons
  * The chains that are there while a consumer is on the host's own network: its packets come by no interface.
  * Without, they would cost everything a little that this host sends and gets.
  */
-export const OWN_CHAINS = {
-  leads: 'own-output',
-  hides: 'own-source',
-  asks: 'own-asked',
-  answers: 'own-answered',
-} as const;
+export const OWN_CHAINS = { leads: 'own-output', answers: 'own-answered' } as const;
 
 /** The chains that are there while something needs them. */
 export const OCCASIONAL_CHAINS: readonly string[] = [
@@ -81,7 +85,12 @@ export function isOurChain(name: string): boolean {
 /** The sets that are filled anew, whatever is in them. */
 const REFILLED_SETS = [
   'interfaces',
-  ...FAMILIES.flatMap((family) => [`virtual-ips${family}`, `crossing${family}`]),
+  ...FAMILIES.flatMap((family) => [
+    `virtual-ips${family}`,
+    `crossing${family}`,
+    `bound${family}`,
+    `refused${family}`,
+  ]),
 ];
 
 /** What the operator chose of it. */
@@ -106,6 +115,8 @@ export function layoutScript({ countsBytes }: LayoutOptions): readonly string[] 
   lines.push(
     `add chain ${TABLE} prerouting { type nat hook prerouting priority ${PREROUTING_PRIORITY}; }`,
     `add chain ${TABLE} postrouting { type nat hook postrouting priority ${POSTROUTING_PRIORITY}; }`,
+    `add chain ${TABLE} late { type nat hook postrouting priority ${LATE_PRIORITY}; }`,
+    `add chain ${TABLE} input { type filter hook input priority ${INPUT_PRIORITY}; }`,
     `add chain ${TABLE} forward { type filter hook forward priority ${FORWARD_PRIORITY}; }`,
     ...FIXED_CHAINS.map((chain) => `add chain ${TABLE} ${chain}`),
     ...FIXED_CHAINS.map((chain) => `flush chain ${TABLE} ${chain}`),
@@ -126,6 +137,9 @@ function setsOf(family: AddressFamily): readonly string[] {
   return [
     `add set ${TABLE} virtual-ips${family} { type ${address}; }`,
     `add map ${TABLE} bindings${family} { type ${bound} : verdict; }`,
+    // The same again as a set: a map can only be asked for what it leads to.
+    `add set ${TABLE} bound${family} { type ${bound}; }`,
+    `add set ${TABLE} refused${family} { type ${bound}; }`,
     `add set ${TABLE} crossing${family} { type ${address} . inet_proto . inet_service; }`,
     ...HANDSHAKE_SETS.map(
       (set) =>
@@ -138,62 +152,79 @@ function setsOf(family: AddressFamily): readonly string[] {
   ];
 }
 
-/** The first packet of a connection of TCP, the answer to it, and what is no first packet. */
-export const FIRST = 'tcp flags & (fin | syn | rst | ack) == syn';
-export const ANSWER = 'tcp flags & (syn | ack) == (syn | ack)';
+/** What is not the first packet of a connection of TCP. */
 export const NOT_A_FIRST = 'tcp flags & (fin | syn | rst | ack) != syn';
 
 /** How packets are told, in any chain. */
 export interface Matches {
-  /** Out of every window, from an endpoint: nobody knows its connection. */
+  /**
+   * Out of every window, from an endpoint: nobody knows its connection. Answered with a reset by the
+   * consumer, or by this host where that is hidden behind it, if it got through [P23].
+   */
   readonly invalid: string;
-  /** Of a connection that somebody led from a virtual IP elsewhere. */
-  readonly translated: string;
+  /** Of a connection that we led: others translate, too, but not what a consumer dialled that it bound. */
+  readonly ours: (protocol: Protocol) => string;
   /** Goes to the pool of a binding, if it is of one. */
   readonly bound: string;
+  /** Counts an endpoint's answer to the first packet of a connection. */
+  readonly answered: string;
 }
 
 /** How packets of a family are told. Pure. */
 export function matchesOf(family: AddressFamily): Matches {
   const ip = family === 4 ? 'ip' : 'ip6';
+  const dialled = `ct original ${ip} saddr . ct original ${ip} daddr . meta l4proto . ct original proto-dst`;
+  const ours = (protocol: Protocol): string =>
+    `meta l4proto ${protocol} ct status dnat ${dialled} @bound${family}`;
+  const back = `${ip} daddr . meta l4proto . ${ip} saddr . th sport . ct original proto-dst`;
   return {
+    // Connection tracking knows nothing of such a segment, so it is told by the endpoint it comes from.
     invalid: `ct state invalid ${ip} saddr . tcp sport @answered${family}`,
-    translated: `ct status dnat ct original ${ip} daddr @virtual-ips${family}`,
-    bound: `${ip} saddr . ${ip} daddr . meta l4proto . th dport vmap @bindings${family}`,
+    ours,
+    bound: `${keyOf(ip)} vmap @bindings${family}`,
+    answered:
+      `tcp flags & (syn | ack) == (syn | ack) ${ours('tcp')} ` +
+      `update @answered${family} { ${ip} saddr . tcp sport } update @opened${family} { ${back} }`,
   };
+}
+
+function keyOf(ip: 'ip' | 'ip6'): string {
+  return `${ip} saddr . ${ip} daddr . meta l4proto . th dport`;
 }
 
 function rulesOf(family: AddressFamily, { countsBytes }: LayoutOptions): readonly string[] {
   const ip = family === 4 ? 'ip' : 'ip6';
-  const { invalid, translated, bound } = matchesOf(family);
+  const { invalid, ours, bound, answered } = matchesOf(family);
   // Consumer, protocol, endpoint, and the port the consumer dialled.
   const there = `${ip} saddr . meta l4proto . ${ip} daddr . th dport . ct original proto-dst`;
   const back = `${ip} daddr . meta l4proto . ${ip} saddr . th sport . ct original proto-dst`;
+  const refused = `meta l4proto udp ${keyOf(ip)} @refused${family} reject`;
+  const postrouting = [
+    // The first packet of a connection alone meets a chain of type nat. Elements are made once and counted
+    // up: to make one for each connection would cost half of them.
+    `${ours('tcp')} update @asked${family} { ${ip} daddr . tcp dport }`,
+    `${ours('udp')} update @opened${family} { ${there} }`,
+    // An endpoint on a bridge of this host would answer its neighbour directly, past the translation.
+    ...PROTOCOLS.map((protocol) => `oifname @interfaces ${ours(protocol)} masquerade`),
+  ];
   const forward = [
-    // Out of every window: answered by the consumer with a reset where it got through [P23]. Connection
-    // tracking knows nothing of such a segment, so it is told by the endpoint it comes from.
     `${invalid} drop`,
-    ...(countsBytes ? [`${translated} jump bytes${family}`] : []),
-    `tcp flags & syn == syn ${translated} goto handshakes${family}`,
+    ...(countsBytes ? PROTOCOLS.map((protocol) => `${ours(protocol)} jump bytes${family}`) : []),
+    answered,
+    refused,
   ];
-  // Elements are made once and counted up: to make one for each connection would cost half of them.
-  const handshakes = [
-    `${FIRST} update @asked${family} { ${ip} daddr . tcp dport } return`,
-    `${ANSWER} update @answered${family} { ${ip} saddr . tcp sport } ` +
-      `update @opened${family} { ${back} }`,
-  ];
-  const bytes = ['tcp', 'udp'].flatMap((protocol) => [
+  const bytes = PROTOCOLS.flatMap((protocol) => [
     `meta l4proto ${protocol} ct direction original update @sent${family} { ${there} }`,
     `meta l4proto ${protocol} ct direction reply update @received${family} { ${back} }`,
   ]);
   return [
     rule('prerouting', `iifname @interfaces ${bound}`),
-    // Datagrams are not answered by a handshake; the first of a flow alone meets a NAT chain.
-    rule('postrouting', `meta l4proto udp ${translated} update @opened${family} { ${there} }`),
-    // An endpoint on a bridge of this host would answer its neighbour directly, past the translation.
-    rule('postrouting', `oifname @interfaces ${translated} masquerade`),
+    ...postrouting.map((text) => rule('postrouting', text)),
+    // Who answers a consumer's own address must know the way there, which nobody can tell.
+    ...PROTOCOLS.map((protocol) => rule('late', `${ours(protocol)} masquerade`)),
+    rule('input', `${invalid} drop`),
+    rule('input', refused),
     ...forward.map((text) => rule('forward', text)),
-    ...handshakes.map((text) => rule(`handshakes${family}`, text)),
     ...(countsBytes ? bytes.map((text) => rule(`bytes${family}`, text)) : []),
   ];
 }

@@ -7,7 +7,7 @@ const NEVER = { signal: new AbortController().signal };
 
 /** As nft 1.0.6 lists them. */
 const LISTED: Readonly<Record<string, unknown>> = {
-  'set inet embassy layout-5': { nftables: [{ metainfo: {} }, { set: { name: 'layout-5' } }] },
+  'set inet embassy layout-6': { nftables: [{ metainfo: {} }, { set: { name: 'layout-6' } }] },
   chains: {
     nftables: [
       { metainfo: { version: '1.0.6' } },
@@ -43,6 +43,7 @@ describe('readFoundTable', () => {
     assert.deepEqual(await readFoundTable(client(), NEVER), {
       interfaces: [],
       virtualIps: [],
+      refused: new Map(),
       chains: new Map([['pool-1', AS_IT_IS]]),
       elements: new Map([['172.30.0.2 . 172.30.0.1 . tcp . 80', { family: 4, chain: 'pool-1' }]]),
       crossings: { mark: 0, elements: new Map([['172.30.0.2 . tcp . 80', 4]]) },
@@ -52,7 +53,7 @@ describe('readFoundTable', () => {
 
   it('finds nothing of use in a table of another layout, or of no shape we know', async () => {
     for (const changed of [
-      { 'set inet embassy layout-5': undefined },
+      { 'set inet embassy layout-6': undefined },
       { 'map inet embassy bindings4': undefined },
       { 'set inet embassy crossing6': undefined },
       { 'map inet embassy bindings6': { nftables: [{ map: { elem: [['fd00::2', { accept: null }]] } }] } },
@@ -64,7 +65,7 @@ describe('readFoundTable', () => {
 
 describe('isOursThere', () => {
   it("finds a table of ours by its chains, whatever its layout, and leaves somebody else's", async () => {
-    assert.equal(await isOursThere(client({ 'set inet embassy layout-5': undefined }), NEVER), true);
+    assert.equal(await isOursThere(client({ 'set inet embassy layout-6': undefined }), NEVER), true);
     const foreign = { chain: { family: 'inet', table: 'embassy', name: 'INPUT' } };
     assert.equal(await isOursThere(client({ chains: { nftables: [foreign] } }), NEVER), false);
     assert.equal(await isOursThere(client({ chains: { nftables: [{ metainfo: {} }] } }), NEVER), false);

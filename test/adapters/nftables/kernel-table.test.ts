@@ -26,6 +26,7 @@ function table(rest: Partial<KernelTable> = {}): KernelTable {
     elements: new Map([[A, { family: 4, chain: 'pool-1' }]]),
     crossings: NO_CROSSINGS,
     hasOwn: false,
+    refused: new Map(),
     ...rest,
   };
 }
@@ -139,6 +140,7 @@ describe('tableChanges', () => {
         'add chain inet embassy pool-2',
         'add rule inet embassy pool-2 two',
         `add element inet embassy bindings4 { ${B} : goto pool-2 }`,
+        `add element inet embassy bound4 { ${B} }`,
       ],
     },
     {
@@ -146,6 +148,7 @@ describe('tableChanges', () => {
       after: table({ chains: new Map(), elements: new Map() }),
       lines: [
         `delete element inet embassy bindings4 { ${A} : goto pool-1 }`,
+        `delete element inet embassy bound4 { ${A} }`,
         'flush chain inet embassy pool-1',
         'delete chain inet embassy pool-1',
       ],

@@ -245,9 +245,27 @@ describe('NftablesProxier on the kernel', function () {
     assert.equal(proxier.carries(bound.id), false);
   });
 
-  it('keeps the source address towards another network, where nothing else translates it', async () => {
-    await sync([binding('172.30.0.2', '/a;80'), pool('/a;80').told([E1])]);
-    assert.deepEqual(await c1.ask(VIRTUAL_IP, 80), ['e1 172.30.0.2']);
+  it('[P32] hides the consumer towards another network, which need not know the way back', async () => {
+    const six = endpointAt('[fd31::1]:80');
+    await sync(
+      [binding('172.30.0.2', '/a;80'), pool('/a;80').told([E1])],
+      [binding('fd30::2', '/a;80'), pool('/a;80').told([six])],
+    );
+    assert.deepEqual(await c1.ask(VIRTUAL_IP, 80), ['e1 10.30.0.254']);
+    assert.deepEqual(await c1.ask(VIRTUAL_IP6, 80), ['e1 fd31::fe']);
+  });
+
+  it('[P24] leads a socket that sent datagrams before its binding was there', async () => {
+    const udp = { ...binding('172.30.0.2', '/a;53'), protocol: 'udp', id: UDP_ID } as const;
+    const ask = async (): Promise<string> => (await c1.touchUdp('kept', VIRTUAL_IP, 53)).split(' ')[0] ?? '';
+    await sync([binding('172.30.0.2', '/b;80'), pool('/b;80').told([E1])]);
+    assert.equal(await ask(), 'ECONNREFUSED', 'nobody is there yet');
+    await sync([udp, pool('/a;53').told([E2])]);
+    assert.equal(await ask(), 'e2');
+    await sync([udp, pool('/a;53').told([])]);
+    assert.equal(await ask(), 'ECONNREFUSED', 'and nobody again');
+    await sync([udp, pool('/a;53').told([E1])]);
+    assert.equal(await ask(), 'e1');
   });
 
   it('[P27] writes its table again when somebody removed it', async () => {

@@ -11,6 +11,10 @@ const PORT_80 = '172.30.0.1:80';
 const E1 = '10.30.0.1:80';
 const E2 = '10.30.0.2:80';
 
+/** An endpoint on the other network need not know the way back to a consumer. */
+const HIDDEN_BY = '10.30.0.254';
+const led = (endpoint: string): string => `by net0 to ${endpoint} as ${HIDDEN_BY}`;
+
 /** What `--dnat` does with what the kernel does not carry: it arrives at a port of the host's own. */
 const CAPTURE = `
 add table ip nat
@@ -34,7 +38,9 @@ async function bound(): Promise<RulesBench> {
 
 /** Where packets of a service go, one connection each. */
 function turn(host: NftHost, to: string, count: number): readonly string[] {
-  return Array.from({ length: count }, () => host.send({ source: CONSUMER, to }).replace('by net0 to ', ''));
+  return Array.from({ length: count }, () =>
+    host.send({ source: CONSUMER, to }).replace(/by net0 to (\S+).*/, '$1'),
+  );
 }
 
 /** Whether each endpoint was picked equally often: services that alternate each see all of theirs. */
@@ -44,19 +50,34 @@ function areEqual(picked: readonly string[], endpoints: number): boolean {
   return counts.size === endpoints && new Set(counts.values()).size === 1;
 }
 
+/** What Docker writes for a published port. */
+const PUBLISHED = `
+add table ip docker
+add chain ip docker pre { type nat hook prerouting priority dstnat; }
+add rule ip docker pre ip daddr 172.30.0.1 tcp dport 8080 dnat to 172.30.0.9:80
+`;
+
+/** The packets that a set has counted for each endpoint. */
+async function counts(bench: RulesBench, set: string): Promise<Record<string, number>> {
+  const words = ['set', 'inet', 'embassy', set];
+  const listed = JSON.stringify(await bench.nft.list(words, { signal: new AbortController().signal }));
+  const elements = listed.matchAll(/"concat":\["([^"]+)",(\d+)\]\}[^}]*"counter":\{"packets":(\d+)/g);
+  return Object.fromEntries([...elements].map(([, at, port, packets]) => [`${at}:${port}`, Number(packets)]));
+}
+
 describe('the rules of NftablesProxier', () => {
   const rows: readonly (PacketRow & { readonly name: string; readonly becomes: string })[] = [
     {
       name: '[C5] lead a bound port to its endpoint',
       source: CONSUMER,
       to: PORT_80,
-      becomes: `by net0 to ${E1}`,
+      becomes: led(E1),
     },
     {
       name: '[C5] lead the same port of another consumer to its own service',
       source: OTHER,
       to: PORT_80,
-      becomes: `by net0 to ${E2}`,
+      becomes: led(E2),
     },
     {
       name: 'leave a port that its consumer did not bind',
@@ -122,7 +143,7 @@ describe('the rules of NftablesProxier', () => {
       source: CONSUMER,
       to: '172.30.0.1:53',
       protocol: 'udp',
-      becomes: 'by net0 to 10.30.0.3:5353',
+      becomes: led('10.30.0.3:5353'),
     },
     {
       name: 'take TCP for no binding of UDP',
@@ -137,7 +158,12 @@ describe('the rules of NftablesProxier', () => {
       protocol: 'udp',
       becomes: `here at ${PORT_80}`,
     },
-    { name: 'carry IPv6', source: 'fd30::2', to: '[fd30::1]:80', becomes: 'by net0 to [fd31::1]:8080' },
+    {
+      name: 'carry IPv6',
+      source: 'fd30::2',
+      to: '[fd30::1]:80',
+      becomes: 'by net0 to [fd31::1]:8080 as fd31::fe',
+    },
   ];
   for (const { name, becomes, ...packet } of rows) {
     it(name, async () => {
@@ -148,7 +174,7 @@ describe('the rules of NftablesProxier', () => {
   it('come before those of --dnat, which get all that is not bound', async () => {
     const bench = await bound();
     bench.nft.somebody(CAPTURE);
-    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), `by net0 to ${E1}`);
+    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), led(E1));
     assert.equal(bench.send({ source: OTHER, to: '172.30.0.1:81' }), 'here at 172.30.0.1:9999');
   });
 
@@ -157,7 +183,7 @@ describe('the rules of NftablesProxier', () => {
     bench.send({ source: `${CONSUMER}:7`, to: PORT_80 });
     bench.send({ source: `${CONSUMER}:8`, to: '172.30.0.1:81' });
     const flags = ['syn', 'ack'];
-    const far = bench.trace({ source: E1, to: `${CONSUMER}:7`, from: 'net0', flags });
+    const far = bench.trace({ source: E1, to: `${HIDDEN_BY}:7`, from: 'net0', flags });
     const near = bench.trace({ source: '172.30.0.9:8080', to: '172.30.0.1:8', flags });
     for (const [trace, port] of [
       [far, 80],
@@ -204,9 +230,9 @@ describe('the rules of NftablesProxier', () => {
     const shared = told('/a;80', [E1, E2]);
     const [one, two] = [binding(CONSUMER, '/a;80'), binding(OTHER, '/a;80', 'c2')];
     await bench.sync([one, shared], [two, shared]);
-    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), `by net0 to ${E1}`);
+    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), led(E1));
     await bench.sync([one, shared], [two, shared], [binding(CONSUMER, '/b;81'), told('/b;81', [E1])]);
-    assert.equal(bench.send({ source: OTHER, to: PORT_80 }), `by net0 to ${E2}`);
+    assert.equal(bench.send({ source: OTHER, to: PORT_80 }), led(E2));
   });
 
   it('pick at random among all, and by maglev the same endpoint for a consumer', async () => {
@@ -228,8 +254,8 @@ describe('the rules of NftablesProxier', () => {
     const packet = { source: `${CONSUMER}:7`, to: PORT_80 };
     bench.send(packet);
     await bench.sync([bound80, told('/a;80', [E2])]);
-    assert.equal(bench.send({ ...packet, flags: ['ack'] }), `by net0 to ${E1}`);
-    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), `by net0 to ${E2}`);
+    assert.equal(bench.send({ ...packet, flags: ['ack'] }), led(E1));
+    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), led(E2));
     await bench.clock.advance(60_000);
     assert.equal(bench.send({ ...packet, flags: ['ack'] }), `here at ${PORT_80}`, 'its drain is over');
   });
@@ -238,10 +264,10 @@ describe('the rules of NftablesProxier', () => {
     const bench = new RulesBench();
     const packet = { source: `${CONSUMER}:7`, to: PORT_80 };
     await bench.sync([binding(CONSUMER, '/a;80'), told('/a;80', [E1])]);
-    assert.equal(bench.send(packet), `by net0 to ${E1}`);
+    assert.equal(bench.send(packet), led(E1));
     await bench.sync([binding(CONSUMER, '/b;80', 'another'), told('/b;80', [E2])]);
     assert.equal(bench.send({ ...packet, flags: ['ack'] }), `here at ${PORT_80}`);
-    assert.equal(bench.send({ ...packet, source: `${CONSUMER}:8` }), `by net0 to ${E2}`);
+    assert.equal(bench.send({ ...packet, source: `${CONSUMER}:8` }), led(E2));
     await bench.sync();
     assert.equal(bench.send({ ...packet, source: `${CONSUMER}:8`, flags: ['ack'] }), `here at ${PORT_80}`);
     assert.equal(bench.send({ ...packet, source: `${CONSUMER}:9` }), `here at ${PORT_80}`);
@@ -252,7 +278,7 @@ describe('the rules of NftablesProxier', () => {
     await bench.proxier.totals();
     const dial = (port: number, isAnswered: boolean): void => {
       bench.send({ source: `${CONSUMER}:${port}`, to: PORT_80 });
-      const answer = { source: E1, to: `${CONSUMER}:${port}`, from: 'net0', flags: ['syn', 'ack'] };
+      const answer = { source: E1, to: `${HIDDEN_BY}:${port}`, from: 'net0', flags: ['syn', 'ack'] };
       if (isAnswered) bench.send(answer);
     };
     for (const port of [1, 2, 3]) dial(port, true);
@@ -277,15 +303,15 @@ describe('the rules of NftablesProxier', () => {
     const bound80 = binding(CONSUMER, '/a;80');
     await bench.sync([bound80, told('/a;80', [E1, E2])], [binding(CONSUMER, '/b;81'), told('/b;81', [E1])]);
     const packet = { source: `${CONSUMER}:7`, to: PORT_80 };
-    assert.equal(bench.send(packet), `by net0 to ${E1}`);
+    assert.equal(bench.send(packet), led(E1));
     await bench.proxier[Symbol.asyncDispose]();
     bench.proxier = bench.make({});
     await bench.sync([bound80, told('/a;80')]);
-    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), `by net0 to ${E2}`);
+    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), led(E2));
     assert.equal(bench.send({ source: CONSUMER, to: '172.30.0.1:81' }), 'here at 172.30.0.1:81');
     await bench.sync([bound80, told('/a;80', ['10.30.0.3:80'])]);
-    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), 'by net0 to 10.30.0.3:80');
-    assert.equal(bench.send({ ...packet, flags: ['ack'] }), `by net0 to ${E1}`);
+    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), led('10.30.0.3:80'));
+    assert.equal(bench.send({ ...packet, flags: ['ack'] }), led(E1));
   });
 
   it('are gone as a whole where the kernel refuses a change, and back with the next one', async () => {
@@ -297,7 +323,7 @@ describe('the rules of NftablesProxier', () => {
     assert.deepEqual([...bench.nft.ruleset.keys()], ['ip nat']);
     assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), 'here at 172.30.0.1:9999');
     await bench.sync(next);
-    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), `by net0 to ${E2}`);
+    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), led(E2));
   });
 
   for (const [what, script] of [
@@ -310,7 +336,7 @@ describe('the rules of NftablesProxier', () => {
       bench.nft.somebody(script);
       assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), `here at ${PORT_80}`);
       await bench.clock.advance(3_000);
-      assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), `by net0 to ${E1}`);
+      assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), led(E1));
       assert.deepEqual(bench.log.messages('warn'), [
         'the table of embassy was changed by somebody; it is mended',
       ]);
@@ -324,7 +350,7 @@ describe('the rules of NftablesProxier', () => {
     bench.nft.wipe();
     assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), `here at ${PORT_80}`);
     await bench.clock.advance(3_000);
-    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), `by net0 to ${E1}`);
+    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), led(E1));
   });
 
   it('[P27] are written again after a wipe also where that is refused at first', async () => {
@@ -335,7 +361,7 @@ describe('the rules of NftablesProxier', () => {
     const route = binding(CONSUMER, '/a;80').id;
     assert.equal(bench.proxier.carries(route), false, 'userspace has it meanwhile');
     await bench.clock.advance(3_000);
-    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), `by net0 to ${E1}`);
+    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), led(E1));
     assert.equal(bench.proxier.carries(route), true);
     const said = bench.log.messages('warn').filter((line) => line.includes('trying again'));
     assert.equal(said.length, 1);
@@ -344,12 +370,44 @@ describe('the rules of NftablesProxier', () => {
   it('[P23] drop a segment out of the window of a connection, and none of others', async () => {
     const bench = await bound();
     const mine = `${CONSUMER}:41000`;
+    const hidden = `${HIDDEN_BY}:41000`;
     const late = { from: 'net0', to: mine, isOutOfWindow: true };
     assert.equal(bench.send({ ...late, source: E1 }), `by docker0 to ${mine}`, 'nobody was led there');
     bench.send({ source: mine, to: PORT_80 });
-    bench.send({ source: E1, from: 'net0', to: mine, flags: ['syn', 'ack'] });
-    assert.equal(bench.send({ ...late, source: E1 }), 'dropped');
+    bench.send({ source: E1, from: 'net0', to: hidden, flags: ['syn', 'ack'] });
+    for (const to of [mine, hidden]) assert.equal(bench.send({ ...late, to, source: E1 }), 'dropped');
     assert.equal(bench.send({ ...late, source: E2 }), `by docker0 to ${mine}`);
+    assert.equal(bench.send({ ...late, to: hidden, source: E2 }), `here at ${hidden}`);
+  });
+
+  it('leave what somebody else leads from the virtual IP, its source and its count', async () => {
+    const bench = await bound();
+    bench.nft.somebody(PUBLISHED);
+    const outside = { source: '10.30.0.50:7', to: '172.30.0.1:8080', from: 'net0' };
+    assert.equal(bench.send(outside), 'by docker0 to 172.30.0.9:80');
+    assert.equal(bench.send({ source: OTHER, to: '172.30.0.1:8080' }), 'by docker0 to 172.30.0.9:80');
+    assert.deepEqual(await counts(bench, 'asked4'), {});
+  });
+
+  it('count a connection once, however often its first packet is sent', async () => {
+    const bench = await bound();
+    for (let tries = 0; tries < 6; tries += 1) bench.send({ source: `${CONSUMER}:7`, to: PORT_80 });
+    assert.deepEqual(await counts(bench, 'asked4'), { [E1]: 1 });
+  });
+
+  it('[C5] refuse datagrams to what has no endpoint, instead of a service of the host', async () => {
+    const bench = new RulesBench();
+    const dns = binding(CONSUMER, '/dns;53/udp');
+    const datagram = { source: CONSUMER, to: '172.30.0.1:53', protocol: 'udp' } as const;
+    const here = 'here at 172.30.0.1:53';
+    await bench.sync([dns, told('/dns;53/udp', [])]);
+    assert.equal(bench.send(datagram), 'rejected');
+    assert.equal(bench.send({ ...datagram, source: OTHER }), here, 'it bound nothing');
+    assert.equal(bench.send({ ...datagram, protocol: 'tcp' }), here);
+    await bench.sync([dns, told('/dns;53/udp', ['10.30.0.3:5353'])]);
+    assert.equal(bench.send(datagram), led('10.30.0.3:5353'));
+    await bench.sync();
+    assert.equal(bench.send(datagram), here);
   });
 
   it('[P27] are mended within half a minute after somebody changed a binding', async () => {
@@ -358,7 +416,7 @@ describe('the rules of NftablesProxier', () => {
     bench.nft.somebody(`delete element inet embassy bindings4 { ${element} }`);
     assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), `here at ${PORT_80}`);
     await bench.clock.advance(30_000);
-    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), `by net0 to ${E1}`);
+    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), led(E1));
   });
 
   it('stay as they are while nft is busy, and change once it is not', async () => {
@@ -369,10 +427,10 @@ describe('the rules of NftablesProxier', () => {
       bench.sync(next),
       (error) => error instanceof NftablesError && error.code === 'busy',
     );
-    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), `by net0 to ${E1}`);
+    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), led(E1));
     bench.nft.repair();
     await bench.sync(next);
-    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), `by net0 to ${E2}`);
+    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), led(E2));
   });
 
   it('are removed at a stop, unless they are to stay', async () => {

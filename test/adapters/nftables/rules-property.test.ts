@@ -101,9 +101,7 @@ class Model {
   mayBecome(consumer: string, port: number): readonly string[] {
     const name = this.#bound.get(`${consumer} ${port}`);
     const endpoints = name === undefined ? [] : this.#endpointsOf(name);
-    return endpoints.length === 0
-      ? [`here at ${VIRTUAL_IP}:${port}`]
-      : endpoints.map((at) => wayTo(at, consumer));
+    return endpoints.length === 0 ? [`here at ${VIRTUAL_IP}:${port}`] : endpoints.map(wayTo);
   }
 
   #endpointsOf(name: string): readonly string[] {
@@ -135,9 +133,9 @@ class Model {
 }
 
 /** What becomes of a packet that is led to an endpoint. */
-function wayTo(at: string, consumer: string): string {
+function wayTo(at: string): string {
   if (at.startsWith('172.31.')) return `by br-other to ${at} as 172.31.0.1`;
-  return `by net0 to ${at}${consumer === VIRTUAL_IP ? ' as 10.30.0.254' : ''}`;
+  return `by net0 to ${at} as 10.30.0.254`;
 }
 
 describe('the rules of NftablesProxier, whatever happens,', () => {

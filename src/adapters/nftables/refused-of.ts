@@ -1,0 +1,30 @@
+import { carriedBinding } from './kernel-routes.ts';
+import { elementOf } from './kernel-table.ts';
+import type { AddressFamily, IpAddress } from '../../domain/address.ts';
+import type { RoutingTable } from '../../domain/routing-table.ts';
+import type { KernelTable } from './kernel-table.ts';
+
+/**
+ * The bindings of UDP that the kernel does not carry: datagrams have nobody else, and would go to whatever
+ * this host has at that port.
+ *
+ * Pure.
+ *
+ * @param elements - What it carries.
+ * @returns By their elements.
+ */
+export function refusedOf(
+  table: RoutingTable,
+  elements: KernelTable['elements'],
+  virtualIps: readonly IpAddress[],
+): KernelTable['refused'] {
+  const refused = new Map<string, AddressFamily>();
+  for (const route of table.routes.values()) {
+    if (route.binding.protocol !== 'udp') continue;
+    const carried = carriedBinding(route, virtualIps);
+    const element = carried && elementOf(carried);
+    if (carried === undefined || element === undefined || elements.has(element)) continue;
+    refused.set(element, carried.family);
+  }
+  return refused;
+}
