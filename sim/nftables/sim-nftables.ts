@@ -84,7 +84,7 @@ export class SimNftables implements NftablesClient, RuleHandles {
       this.#commit(script);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      throw nftablesError({ kind: 'exit', status: 1, stderr: error.stderr }, error);
+      throw nftablesError({ kind: 'exit', isListing: false, status: 1, stderr: error.stderr }, error);
     }
     this.#writes += 1;
   }
@@ -126,7 +126,12 @@ export class SimNftables implements NftablesClient, RuleHandles {
 
 /** How the real command ends under a fault; its words are those of nft 1.0.6. */
 function failureOf(fault: NftablesFault): CommandFailure {
-  const exit = (words: string): CommandFailure => ({ kind: 'exit', status: 1, stderr: `${words}\n` });
+  const exit = (words: string): CommandFailure => ({
+    kind: 'exit',
+    isListing: false,
+    status: 1,
+    stderr: `${words}\n`,
+  });
   switch (fault) {
     case 'no command':
       return { kind: 'missing' };

@@ -277,7 +277,7 @@ export const TARGETS: readonly Target[] = [
     words: ['Permission denied', 'table `nat', "' is incompatible", '\n', 'xtables lock', 'Try `', 'busy'],
     parse: (stderr) => [
       iptablesError({ kind: 'exit', command: 'iptables', status: 1, stderr }).inWords,
-      nftablesError({ kind: 'exit', status: 1, stderr }).inWords,
+      nftablesError({ kind: 'exit', isListing: false, status: 1, stderr }).inWords,
     ],
   },
   {

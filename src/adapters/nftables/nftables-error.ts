@@ -8,7 +8,13 @@ const WORDS_MAX = 300;
 export type CommandFailure =
   | { readonly kind: 'missing' }
   | { readonly kind: 'timeout'; readonly limitMs: number }
-  | { readonly kind: 'exit'; readonly status: number; readonly stderr: string };
+  | {
+      readonly kind: 'exit';
+      /** Whether it listed something, and changed nothing. */
+      readonly isListing: boolean;
+      readonly status: number;
+      readonly stderr: string;
+    };
 
 /** Puts a failure of nft into words. Pure. */
 export function nftablesError(failure: CommandFailure, cause?: unknown): NftablesError {
@@ -35,12 +41,19 @@ export function nftablesError(failure: CommandFailure, cause?: unknown): Nftable
           cause,
         });
       }
-      if (words.includes('No such file or directory')) {
-        const hint = 'Somebody else changed the table of embassy; it is written anew.';
-        return new NftablesError('missing', `nft does not find what it was told: ${words}`, { hint, cause });
+      const isMissing = words.includes('No such file or directory');
+      if (isMissing && failure.isListing) {
+        const hint = 'It is not there.';
+        return new NftablesError('missing', `nft does not find what it was asked for: ${words}`, {
+          hint,
+          cause,
+        });
       }
+      // The kernel says the same of an expression that it lacks and of a chain that somebody removed.
+      const others = isMissing ? ' Or somebody else changed the table of embassy: it is written anew.' : '';
       const hint =
-        'See whether nft is 1.0 or later, and the kernel has nf_tables with NAT (nft_chain_nat, nft_numgen).';
+        'See whether nft is 1.0 or later, and the kernel has nf_tables with NAT ' +
+        `(nft_chain_nat, nft_numgen).${others}`;
       return new NftablesError('refused', `nft refused (status ${failure.status}): ${words}`, {
         hint,
         cause,

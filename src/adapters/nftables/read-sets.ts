@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { formatSocketAddress, parseIpAddress, parsePort } from '../../domain/address.ts';
 import { bindingId } from '../../domain/binding.ts';
 import { FAMILIES, TABLE } from './table-layout.ts';
-import type { AddressFamily } from '../../domain/address.ts';
+import type { AddressFamily, Protocol } from '../../domain/address.ts';
 import type { BindingId } from '../../domain/binding.ts';
 import type { Crossings } from './crossing-script.ts';
 import type { KernelTable } from './kernel-table.ts';
@@ -11,6 +11,17 @@ import type { FlowSet, HandshakeSet } from './table-layout.ts';
 
 const addressSchema = z.string().transform(known(parseIpAddress));
 const portSchema = z.number().transform(known(parsePort));
+
+/** Where there is no /etc/protocols, as in small images, nft tells numbers. */
+const PROTOCOLS: ReadonlyMap<string | number, Protocol> = new Map<string | number, Protocol>([
+  ['tcp', 'tcp'],
+  ['udp', 'udp'],
+  [6, 'tcp'],
+  [17, 'udp'],
+]);
+const protocolSchema = z
+  .union([z.string(), z.number()])
+  .transform(known((protocol) => PROTOCOLS.get(protocol)));
 
 /** What is counted of an element. */
 const counted = { counter: z.object({ packets: z.number(), bytes: z.number() }) };
@@ -21,7 +32,7 @@ const flowListing = listingOf(
     elem: z.object({
       ...counted,
       val: z.object({
-        concat: z.tuple([addressSchema, z.enum(['tcp', 'udp']), addressSchema, portSchema, portSchema]),
+        concat: z.tuple([addressSchema, protocolSchema, addressSchema, portSchema, portSchema]),
       }),
     }),
   }),
@@ -38,13 +49,16 @@ const handshakeListing = listingOf(
 const bindingListing = listingOf(
   'map',
   z.tuple([
-    z.object({ concat: z.tuple([z.string(), z.string(), z.string(), z.number()]) }),
+    z.object({ concat: z.tuple([z.string(), z.string(), protocolSchema, z.number()]) }),
     z.object({ goto: z.object({ target: z.string() }) }),
   ]),
 );
 
 /** What may cross from bridge to bridge: an address, protocol and port. */
-const crossingListing = listingOf('set', z.object({ concat: z.tuple([z.string(), z.string(), z.number()]) }));
+const crossingListing = listingOf(
+  'set',
+  z.object({ concat: z.tuple([z.string(), protocolSchema, z.number()]) }),
+);
 
 /** The packets of one consumer's connections, to a port it dialled, that went to one endpoint. */
 export interface FoundFlow {

@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFlows, readHandshakes } from '../../../src/adapters/nftables/read-sets.ts';
+import {
+  readBindings,
+  readCrossings,
+  readFlows,
+  readHandshakes,
+} from '../../../src/adapters/nftables/read-sets.ts';
 
 const NEVER = { signal: new AbortController().signal };
 
@@ -38,6 +43,26 @@ describe('readFlows', () => {
       assert.equal(await readFlows('opened', kernel(concat), NEVER), undefined);
     });
   }
+});
+
+describe('a host without /etc/protocols', () => {
+  it('has flows, bindings and crossings whose protocol is a number', async () => {
+    const flows = await readFlows('opened', kernel(['172.17.0.2', 17, '10.0.0.1', 8053, 53]), NEVER);
+    assert.equal(flows?.[0]?.binding, '172.17.0.2 udp 53');
+    const listed: Readonly<Record<string, unknown>> = {
+      bindings4: { map: { elem: [[{ concat: ['1.1.1.2', '1.1.1.1', 6, 80] }, { goto: { target: 'p' } }]] } },
+      crossing4: { set: { elem: [{ concat: ['1.1.1.2', 6, 80] }] } },
+    };
+    const host = {
+      list: async (words: readonly string[]): Promise<unknown> =>
+        Promise.resolve({ nftables: [listed[words.at(-1) ?? ''] ?? {}] }),
+    };
+    assert.deepEqual(
+      [...((await readBindings(host, NEVER)) ?? new Map()).keys()],
+      ['1.1.1.2 . 1.1.1.1 . tcp . 80'],
+    );
+    assert.deepEqual([...((await readCrossings(host, NEVER)) ?? new Map()).keys()], ['1.1.1.2 . tcp . 80']);
+  });
 });
 
 describe('readHandshakes', () => {

@@ -49,7 +49,7 @@ describe('SimNftables', () => {
       nft.apply(script, NEVER),
       (error) =>
         error instanceof NftablesError &&
-        error.code === 'missing' &&
+        error.code === 'refused' &&
         error.message.endsWith(
           '/dev/stdin:5:21-24: Error: Could not process rule: No such file or directory',
         ),
@@ -60,7 +60,7 @@ describe('SimNftables', () => {
 
   for (const { name, script, code } of [
     { name: 'a chain in use as busy', script: 'delete chain inet t p1', code: 'busy' },
-    { name: 'what is not there as missing', script: 'delete table inet nope', code: 'missing' },
+    { name: 'what is not there as refused', script: 'delete table inet nope', code: 'refused' },
     { name: 'all else as refused', script: 'add nonsense', code: 'refused' },
   ] as const) {
     it(`tells ${name}`, async () => {
