@@ -31,7 +31,8 @@ import {
 } from './wiring/create-capture.ts';
 import { createDiscoveries, createMemory, discoveryChoices } from './wiring/create-discoveries.ts';
 import { createProvider } from './wiring/create-provider.ts';
-import { createKernelProxier, removeKernelTable } from './wiring/create-kernel-proxier.ts';
+import { cleanUp } from './wiring/clean-up.ts';
+import { createKernelProxier, KERNEL_REMOVALS } from './wiring/create-kernel-proxier.ts';
 import { followFiles } from './wiring/follow-files.ts';
 import { followFlowTable } from './wiring/follow-flow-table.ts';
 import { openAccessLog } from './wiring/open-access-log.ts';
@@ -247,11 +248,9 @@ async function doctor(options: DoctorOptions, log: Log): Promise<number> {
 
 async function cleanup(log: Log): Promise<number> {
   const redirector = createRedirector(log);
-  const hadTable = await removeKernelTable();
-  const hadRules = await redirector.cleanup({ signal: AbortSignal.timeout(CLEANUP_TIMEOUT_MS) });
-  const removed = hadTable || hadRules;
-  log.info(removed ? 'the rules of embassy are removed' : 'there are no rules of embassy; nothing to remove');
-  return 0;
+  const removals = [...KERNEL_REMOVALS, redirector.cleanup.bind(redirector)];
+  const isDone = await cleanUp(log, removals, { signal: AbortSignal.timeout(CLEANUP_TIMEOUT_MS) });
+  return isDone ? 0 : EXIT_FAILED;
 }
 
 /** Asks the daemon that runs on this host. */

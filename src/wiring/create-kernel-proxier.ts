@@ -7,18 +7,19 @@ import { nftablesClient } from '../adapters/nftables/client.ts';
 import { examineHost } from '../adapters/nftables/examine-host.ts';
 import { NftablesError } from '../adapters/nftables/nftables-client.ts';
 import { NftablesProxier } from '../adapters/nftables/nftables-proxier.ts';
-import { isOursThere } from '../adapters/nftables/found-table.ts';
-import { TABLE } from '../adapters/nftables/table-layout.ts';
+import { makeWay, removeLeftTable } from '../adapters/nftables/left-table.ts';
 import { hostNetworks } from '../adapters/node/interfaces.ts';
 import { RedirectorError } from '../ports/redirector.ts';
 import { TrackedFlowsError } from '../ports/tracked-flows.ts';
 import { failureInWords } from './failure-in-words.ts';
+import type { LeftTableDependencies } from '../adapters/nftables/left-table.ts';
 import type { Options } from '../cli/resolve-options.ts';
 import type { IpAddress } from '../domain/address.ts';
 import type { PublishedPorts } from '../domain/published-port.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { RulesTurn } from '../ports/upgrade.ts';
+import type { Removal } from './clean-up.ts';
 
 /** What the kernel's data plane depends on besides. */
 export interface KernelSurroundings {
@@ -48,11 +49,11 @@ export async function createKernelProxier(
   const { log } = dependencies;
   const client = nftablesClient();
   const netfilter = createNetfilterClient();
+  const handles = new KernelRuleHandles(netfilter);
   const flows = new KernelFlows(netfilter);
   const { signal } = new AbortController();
   if (options.proxier === 'userspace' || options.capture.kind !== 'dnat') {
-    // What a run with another proxier left would lead past this one.
-    if (options.capture.kind === 'dnat') await removeKernelTable();
+    await clearKernel({ client, handles, log }, { ...options, turn });
     return undefined;
   }
   try {
@@ -62,6 +63,7 @@ export async function createKernelProxier(
     const isLack = error instanceof NftablesError || error instanceof TrackedFlowsError;
     if (!isLack || options.proxier === 'nftables') throw error;
     log.info(`everything is carried in userspace: ${failureInWords(error)}`);
+    await clearKernel({ client, handles, log }, { ...options, turn });
     return undefined;
   }
   const { endpointDrainMs, keepRules, kernelBytes } = options;
@@ -72,7 +74,7 @@ export async function createKernelProxier(
       ...dependencies,
       client,
       flows,
-      handles: new KernelRuleHandles(netfilter),
+      handles,
       host: hostNetworks(),
       published,
       passage,
@@ -81,36 +83,42 @@ export async function createKernelProxier(
   );
 }
 
-/**
- * Removes the table of an earlier run, and the rule by which iptables let through what it led.
- *
- * @returns Whether there was one. A host without nft has none.
- */
-export async function removeKernelTable(): Promise<boolean> {
-  const hadTable = await removeTable();
-  return (await removePassage()) || hadTable;
-}
+/** What removes what an earlier run left of the kernel's data plane: its table, its rule in DOCKER-USER. */
+export const KERNEL_REMOVALS: readonly Removal[] = [
+  async (options) => removeLeftTable(nftablesClient(), options),
+  removePassage,
+];
 
 /** It is told by its comment, whatever its mark. */
-async function removePassage(): Promise<boolean> {
+async function removePassage(options: { readonly signal: AbortSignal }): Promise<boolean> {
   const passage = new DockerUserPassage(iptablesClient(), { mark: 0 });
   try {
-    return await passage.cleanup({ signal: new AbortController().signal });
+    return await passage.cleanup(options);
   } catch (error) {
-    if (error instanceof RedirectorError) return false;
+    if (error instanceof RedirectorError && error.code === 'no-command') return false;
     throw error;
   }
 }
 
-async function removeTable(): Promise<boolean> {
-  const client = nftablesClient();
-  const signal = new AbortController().signal;
-  try {
-    if (!(await isOursThere(client, { signal }))) return false;
-    await client.apply(`delete table ${TABLE}\n`, { signal });
-    return true;
-  } catch (error) {
-    if (error instanceof NftablesError) return false;
-    throw error;
-  }
+/** For a run that carries everything in userspace; during an upgrade once the rules are its own. */
+async function clearKernel(
+  parts: LeftTableDependencies,
+  { capture, turn }: { readonly capture: Options['capture']; readonly turn: RulesTurn },
+): Promise<void> {
+  const { signal } = new AbortController();
+  const mayRemove = capture.kind === 'dnat';
+  const clear = async (): Promise<void> => {
+    await makeWay(parts, { mayRemove, signal });
+    if (!mayRemove) return;
+    try {
+      await removePassage({ signal });
+    } catch (error) {
+      // Without the table nothing has the mark that it lets through.
+      parts.log.debug(`the rule in DOCKER-USER is left: ${String(error)}`);
+    }
+  };
+  if (turn.isOurs) return clear();
+  void turn.comes({ signal }).then(async (isOurs) => {
+    if (isOurs) await clear();
+  });
 }

@@ -1,9 +1,9 @@
-import { chainNames } from './found-table.ts';
+import { ownerOfTable } from './found-table.ts';
 import { crossingChanges, crossingElementOf, NO_CROSSINGS } from './crossing-script.ts';
 import { elementOf, poolRule } from './kernel-table.ts';
 import { NftablesError } from './nftables-client.ts';
 import { ownChanges } from './own-script.ts';
-import { isOurChain, layoutScript, TABLE } from './table-layout.ts';
+import { layoutScript, TABLE } from './table-layout.ts';
 import type { IpAddress, Port } from '../../domain/address.ts';
 import type { Balance } from '../../domain/balance.ts';
 import type { NftablesClient } from './nftables-client.ts';
@@ -28,9 +28,9 @@ export async function examineHost(
   client: Pick<NftablesClient, 'apply' | 'list'>,
   options: { readonly signal: AbortSignal },
 ): Promise<void> {
-  const foreign = chainNames(await client.list(['chains'], options)).find((name) => !isOurChain(name));
-  if (foreign !== undefined) {
-    throw new NftablesError('refused', `the table ${TABLE} is somebody else's: it has a chain ${foreign}`, {
+  const owner = await ownerOfTable(client, options);
+  if (owner.kind === 'somebody') {
+    throw new NftablesError('refused', `the table ${TABLE} is somebody else's: it has a ${owner.holds}`, {
       hint: `Delete it (nft delete table ${TABLE}), or start with --proxier=userspace.`,
     });
   }

@@ -1,17 +1,22 @@
 import { z } from 'zod';
 import { AS_IT_IS } from './kernel-table.ts';
 import { readBindings, readCrossings } from './read-sets.ts';
-import { isOurChain, isPoolChain, LAYOUT_SET, TABLE } from './table-layout.ts';
+import { isLayoutSet, isPoolChain, LAYOUT_SET, TABLE } from './table-layout.ts';
 import type { KernelTable } from './kernel-table.ts';
 import type { NftablesClient } from './nftables-client.ts';
 
-const chainsSchema = z.object({
-  nftables: z.array(
-    z.object({
-      chain: z.object({ family: z.string(), table: z.string(), name: z.string() }).optional(),
-    }),
-  ),
+const partSchema = z.object({ family: z.string(), table: z.string(), name: z.string() }).optional();
+
+const partsSchema = z.object({
+  nftables: z.array(z.object({ chain: partSchema, set: partSchema, map: partSchema })),
 });
+
+/** Whose the table of our name is, and what tells that it is somebody else's. */
+export type TableOwner =
+  { readonly kind: 'nobody' | 'us' } | { readonly kind: 'somebody'; readonly holds: string };
+
+/** Of our table: only such can have its name. */
+const [FAMILY = ''] = TABLE.split(' ');
 
 /** What a listing may be given. */
 interface ListOptions {
@@ -23,13 +28,27 @@ export async function isThere(client: Pick<NftablesClient, 'list'>, options: Lis
   return (await client.list(['set', ...TABLE.split(' '), LAYOUT_SET], options)) !== undefined;
 }
 
-/** Whether a table of ours is there, whatever its layout; one with other chains is somebody else's. */
-export async function isOursThere(
+/**
+ * Tells whose the table of our name is. It is ours, in any layout, if it has a set that tells the layout: to
+ * have chains of our names, or none, says nothing, since others call theirs `prerouting`, too.
+ *
+ * @returns Nobody's also for a table without anything in it.
+ * @throws {NftablesError} It could not be listed.
+ */
+export async function ownerOfTable(
   client: Pick<NftablesClient, 'list'>,
   options: ListOptions,
-): Promise<boolean> {
-  const names = chainNames(await client.list(['chains'], options));
-  return names.length > 0 && names.every(isOurChain);
+): Promise<TableOwner> {
+  if (await isThere(client, options)) return { kind: 'us' };
+  const sets = partNames('set', await client.list(['sets', FAMILY], options));
+  if (sets.some(isLayoutSet)) return { kind: 'us' };
+  const maps = partNames('map', await client.list(['maps', FAMILY], options));
+  const chains = partNames('chain', await client.list(['chains', FAMILY], options));
+  const [first] = [
+    ...chains.map((name) => `chain ${name}`),
+    ...[...sets, ...maps].map((name) => `set ${name}`),
+  ];
+  return first === undefined ? { kind: 'nobody' } : { kind: 'somebody', holds: first };
 }
 
 /**
@@ -45,7 +64,7 @@ export async function readFoundTable(
   options: ListOptions,
 ): Promise<KernelTable | undefined> {
   if (!(await isThere(client, options))) return undefined;
-  const names = chainNames(await client.list(['chains'], options)).filter((name) => isPoolChain(name));
+  const names = partNames('chain', await client.list(['chains'], options)).filter(isPoolChain);
   const chains = new Map(names.map((name) => [name, AS_IT_IS]));
   const elements = await readBindings(client, options);
   const crossings = await readCrossings(client, options);
@@ -61,10 +80,10 @@ export async function readFoundTable(
   };
 }
 
-/** The names of our table's chains in the list of all; none where that is of no shape we know. Pure. */
-export function chainNames(document: unknown): readonly string[] {
-  const listed = chainsSchema.safeParse(document);
-  return (listed.success ? listed.data.nftables : []).flatMap(({ chain }) =>
-    chain !== undefined && `${chain.family} ${chain.table}` === TABLE ? [chain.name] : [],
+/** The names of parts of our table in a list of all; none where that is of no shape we know. Pure. */
+function partNames(kind: 'chain' | 'set' | 'map', document: unknown): readonly string[] {
+  const listed = partsSchema.safeParse(document);
+  return (listed.success ? listed.data.nftables : []).flatMap(({ [kind]: part }) =>
+    part !== undefined && `${part.family} ${part.table}` === TABLE ? [part.name] : [],
   );
 }

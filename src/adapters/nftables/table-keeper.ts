@@ -1,6 +1,6 @@
 import { isThere, readFoundTable } from './found-table.ts';
 import { adoption, knownPart, sameShape, tableChanges, wholeTable } from './kernel-table.ts';
-import { FIXED_CHAINS, OCCASIONAL_CHAINS, TABLE } from './table-layout.ts';
+import { FIXED_CHAINS, OCCASIONAL_CHAINS, removal, TABLE } from './table-layout.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { RuleHandles } from '../../ports/rule-handles.ts';
@@ -31,6 +31,15 @@ export interface TableKeeperOptions extends LayoutOptions {
   readonly keepsRules: () => boolean;
 }
 
+/** What of ours is in the kernel; what is owed could not be written, and is tried again at the next look. */
+type Held =
+  | { readonly kind: 'nothing'; readonly owed: KernelTable | undefined }
+  /** What an earlier run left, or what somebody made of ours: to be adopted. */
+  | { readonly kind: 'found'; readonly table: KernelTable }
+  | { readonly kind: 'written'; readonly table: KernelTable }
+  /** Not looked at yet, of no use, or not what we think since a write failed: there may be a table. */
+  | { readonly kind: 'doubtful'; readonly owed: KernelTable | undefined };
+
 /**
  * Keeps our table in the kernel what it has to be: adopts what an earlier run left, writes what changed, and
  * mends what somebody else did to it. Each of these is one transaction.
@@ -42,12 +51,7 @@ export class TableKeeper {
   readonly #handles: RuleHandles;
   readonly #options: TableKeeperOptions;
   readonly #stop = new AbortController();
-  /** What an earlier run left; undefined once it is ours. */
-  #found: KernelTable | undefined;
-  /** What we wrote; undefined before the first write and after a failed one. */
-  #written: KernelTable | undefined;
-  /** What could not be written, to be tried again at the next look. */
-  #owed: KernelTable | undefined;
+  #state: Held = { kind: 'doubtful', owed: undefined };
   /** The rules of the watched chains as we wrote them; undefined while that cannot be told. */
   #fixed: string | undefined;
   #isOpen = false;
@@ -69,7 +73,8 @@ export class TableKeeper {
 
   /** What the kernel holds, as far as it is known; undefined when it is nothing of use. */
   get held(): KernelTable | undefined {
-    return this.#written ?? this.#found;
+    const state = this.#state;
+    return state.kind === 'found' || state.kind === 'written' ? state.table : undefined;
   }
 
   /**
@@ -80,14 +85,17 @@ export class TableKeeper {
   async open(): Promise<KernelTable | undefined> {
     if (this.#isOpen) return undefined;
     this.#isOpen = true;
+    let found: KernelTable | undefined;
     try {
-      this.#found = await readFoundTable(this.#client, { signal: this.#stop.signal });
+      found = await readFoundTable(this.#client, { signal: this.#stop.signal });
     } catch (error) {
-      this.#log.debug(`what an earlier run left cannot be read, so it is replaced: ${String(error)}`);
+      this.#log.warn(`what an earlier run left in the kernel is lost, it cannot be read: ${String(error)}`);
     }
-    const count = this.#found?.elements.size ?? 0;
+    if (found === undefined) return undefined;
+    this.#state = { kind: 'found', table: found };
+    const count = found.elements.size;
     if (count > 0) this.#log.info(`an earlier run left ${count} bindings in the kernel; they are adopted`);
-    return this.#found;
+    return found;
   }
 
   /**
@@ -112,12 +120,15 @@ export class TableKeeper {
     this.#stop.abort(new Error('the proxier is closed'));
   }
 
-  /** A stop goes on also where the table cannot be removed: what is open must still get its time. */
+  /**
+   * A stop goes on also where the table cannot be removed: what is open must still get its time. What was not
+   * looked at is removed, too: a stop before the first write leaves nothing of an earlier run [C9].
+   */
   async #remove(): Promise<void> {
-    if (this.#options.keepsRules() || this.#written === undefined) return;
+    if (this.#options.keepsRules() || this.#state.kind === 'nothing') return;
     try {
       await this.#client.apply(removal(), { signal: this.#stop.signal });
-      this.#written = undefined;
+      this.#state = { kind: 'nothing', owed: undefined };
     } catch (error) {
       this.#log.warn(`the table of embassy is left: ${String(error)}; 'embassy cleanup' removes it`);
     }
@@ -125,39 +136,39 @@ export class TableKeeper {
 
   async #write(table: KernelTable): Promise<void> {
     const { signal } = this.#stop;
-    if (this.#written === undefined && this.#found !== undefined && (await this.#adopt(this.#found, table))) {
-      return;
-    }
-    const isWhole = this.#written === undefined;
+    const state = this.#state;
+    if (state.kind === 'found' && (await this.#adopt(state.table, table))) return;
+    const before = state.kind === 'written' ? state.table : undefined;
     // What only the kernel knew is not written anew.
-    const wanted = isWhole ? knownPart(table) : table;
-    const script =
-      this.#written === undefined ? wholeTable(wanted, this.#options) : tableChanges(this.#written, wanted);
+    const wanted = before === undefined ? knownPart(table) : table;
+    const script = before === undefined ? wholeTable(wanted, this.#options) : tableChanges(before, wanted);
     if (script === '') return;
     try {
       await this.#client.apply(script, { signal });
-      const hasOthers = isWhole || occasions(this.#written) !== occasions(wanted);
-      [this.#written, this.#owed] = [wanted, undefined];
-      if (hasOthers) this.#fixed = this.#readFixed();
+      this.#state = { kind: 'written', table: wanted };
+      if (before === undefined || occasions(before) !== occasions(wanted)) this.#fixed = this.#readFixed();
     } catch (error) {
-      [this.#written, this.#owed] = [undefined, wanted];
-      await this.#client.apply(removal(), { signal }).catch((cause: unknown) => {
+      this.#state = { kind: 'doubtful', owed: wanted };
+      try {
+        await this.#client.apply(removal(), { signal });
+        this.#state = { kind: 'nothing', owed: wanted };
+      } catch (cause) {
         this.#log.debug(`the table of embassy could not be removed: ${String(cause)}`);
-      });
+      }
       throw error;
     }
   }
 
   /** @returns Whether that was possible; if not, the table is to be replaced. */
   async #adopt(found: KernelTable, table: KernelTable): Promise<boolean> {
-    this.#found = undefined;
     try {
       await this.#client.apply(adoption(found, table, this.#options), { signal: this.#stop.signal });
-      [this.#written, this.#owed] = [table, undefined];
+      this.#state = { kind: 'written', table };
       this.#fixed = this.#readFixed();
       return true;
     } catch (error) {
-      this.#log.debug(`what is in the kernel cannot be adopted, so it is replaced: ${String(error)}`);
+      this.#state = { kind: 'doubtful', owed: undefined };
+      this.#log.warn(`what is in the kernel is lost, it cannot be adopted: ${String(error)}`);
       return false;
     }
   }
@@ -175,10 +186,9 @@ export class TableKeeper {
 
   async #look(): Promise<void> {
     const { signal } = this.#stop;
-    const written = this.#written;
-    if ((written ?? this.#owed) === undefined || signal.aborted) return;
+    if (signal.aborted) return;
     try {
-      await this.#mend(written);
+      await this.#mend();
       this.#hasFailed = false;
     } catch (error) {
       const words = `the table of embassy could not be looked at or mended, trying again: ${String(error)}`;
@@ -187,18 +197,28 @@ export class TableKeeper {
     }
   }
 
-  async #mend(written: KernelTable | undefined): Promise<void> {
-    const { signal } = this.#stop;
-    if (written === undefined) {
-      if (this.#owed !== undefined) await this.#write(this.#owed);
-      return;
+  async #mend(): Promise<void> {
+    const state = this.#state;
+    switch (state.kind) {
+      case 'found':
+        return;
+      case 'nothing':
+      case 'doubtful':
+        if (state.owed !== undefined) await this.#write(state.owed);
+        return;
+      case 'written':
+        await this.#mendWritten(state.table);
     }
+  }
+
+  async #mendWritten(written: KernelTable): Promise<void> {
+    const { signal } = this.#stop;
     const fixed = this.#readFixed();
     const isTouched = fixed !== undefined && this.#fixed !== undefined && fixed !== this.#fixed;
     this.#fixed ??= fixed;
     if ((fixed === undefined || isTouched) && !(await isThere(this.#client, { signal }))) {
       this.#log.warn('the table of embassy was removed by somebody; it is written again');
-      this.#written = undefined;
+      this.#state = { kind: 'nothing', owed: written };
       await this.#write(written);
       return;
     }
@@ -207,7 +227,7 @@ export class TableKeeper {
     const found = await readFoundTable(this.#client, { signal });
     if (!isTouched && found !== undefined && sameShape(found, written)) return;
     this.#log.warn('the table of embassy was changed by somebody; it is mended');
-    [this.#written, this.#found] = [undefined, found];
+    this.#state = found === undefined ? { kind: 'doubtful', owed: written } : { kind: 'found', table: found };
     await this.#write(written);
   }
 
@@ -225,11 +245,6 @@ export class TableKeeper {
 }
 
 /** What the occasional chains follow from. */
-function occasions(table: KernelTable | undefined): string {
-  return `${(table?.crossings.elements.size ?? 0) > 0} ${table?.hasOwn ?? false}`;
-}
-
-/** Removes our table, there or not, in one transaction. */
-function removal(): string {
-  return `add table ${TABLE}\ndelete table ${TABLE}\n`;
+function occasions({ crossings, hasOwn }: KernelTable): string {
+  return `${crossings.elements.size > 0} ${hasOwn}`;
 }

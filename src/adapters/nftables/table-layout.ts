@@ -6,8 +6,16 @@ export const TABLE = 'inet embassy';
 /** Counts up when what is fixed changes its shape: a table of another layout is replaced, not adopted. */
 const LAYOUT = 6;
 
+/** How the set is called that tells the layout, whichever it is. */
+const LAYOUT_NAME = 'layout-';
+
 /** An empty set whose name tells the layout: nft lists a set alone, without reading every rule there is. */
-export const LAYOUT_SET = `layout-${LAYOUT}`;
+export const LAYOUT_SET = `${LAYOUT_NAME}${LAYOUT}`;
+
+/** Whether a set tells a layout, this one or another: nobody but embassy makes such. Pure. */
+export function isLayoutSet(name: string): boolean {
+  return name.startsWith(LAYOUT_NAME);
+}
 
 /** Before Docker's own NAT (dstnat, srcnat), whose first decision for a connection would win. */
 export const PREROUTING_PRIORITY = -110;
@@ -77,9 +85,9 @@ export function isPoolChain(name: string): boolean {
   return name.startsWith(POOL_CHAIN);
 }
 
-/** Whether a chain has a name that we give, in this layout. Pure. */
-export function isOurChain(name: string): boolean {
-  return isPoolChain(name) || FIXED_CHAINS.includes(name) || OCCASIONAL_CHAINS.includes(name);
+/** The script that removes our table, there or not, in one transaction. Pure. */
+export function removal(): string {
+  return `add table ${TABLE}\ndelete table ${TABLE}\n`;
 }
 
 /** The sets that are filled anew, whatever is in them. */

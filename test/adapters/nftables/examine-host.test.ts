@@ -34,12 +34,16 @@ describe('examineHost', () => {
 
   it("leaves a table of our name alone that is somebody else's, and says what to do", async () => {
     const client = {
-      list: async (): Promise<unknown> => Promise.resolve(chains('prerouting', 'INPUT')),
+      list: async (words: readonly string[]): Promise<unknown> =>
+        Promise.resolve(words.length === 2 ? chains('prerouting', 'INPUT') : undefined),
       apply: async (): Promise<void> => Promise.reject(new Error('nothing may be written')),
     };
     await assert.rejects(examineHost(client, NEVER), (error) => {
       assert(error instanceof NftablesError);
-      assert.match(error.inWords, /somebody else's: it has a chain INPUT\. Delete it .*--proxier=userspace/);
+      assert.match(
+        error.inWords,
+        /somebody else's: it has a chain prerouting\. Delete it .*--proxier=userspace/,
+      );
       return true;
     });
   });

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
-import { isOursThere, readFoundTable } from '../../../src/adapters/nftables/found-table.ts';
+import { SimClock } from '../../../sim/clock.ts';
+import { SimNftables } from '../../../sim/nftables/sim-nftables.ts';
+import { ownerOfTable, readFoundTable } from '../../../src/adapters/nftables/found-table.ts';
 import { AS_IT_IS } from '../../../src/adapters/nftables/kernel-table.ts';
+import { settle } from '../../support/settle.ts';
 import type { NftablesClient } from '../../../src/adapters/nftables/nftables-client.ts';
 
 const NEVER = { signal: new AbortController().signal };
@@ -63,11 +66,42 @@ describe('readFoundTable', () => {
   });
 });
 
-describe('isOursThere', () => {
-  it("finds a table of ours by its chains, whatever its layout, and leaves somebody else's", async () => {
-    assert.equal(await isOursThere(client({ 'set inet embassy layout-6': undefined }), NEVER), true);
-    const foreign = { chain: { family: 'inet', table: 'embassy', name: 'INPUT' } };
-    assert.equal(await isOursThere(client({ chains: { nftables: [foreign] } }), NEVER), false);
-    assert.equal(await isOursThere(client({ chains: { nftables: [{ metainfo: {} }] } }), NEVER), false);
-  });
+describe('ownerOfTable', () => {
+  const OURS = ['add table inet embassy', 'add set inet embassy layout-1 { type mark; }'];
+
+  for (const { name, script, kind } of [
+    { name: 'is ours in a layout of long ago', script: OURS, kind: 'us' },
+    {
+      name: 'is ours with a chain that somebody added',
+      script: [...OURS, 'add chain inet embassy INPUT'],
+      kind: 'us',
+    },
+    { name: "is nobody's where it is not", script: ['add table inet another'], kind: 'nobody' },
+    {
+      name: "is somebody's whose chains are called as ours",
+      script: ['add table inet embassy', 'add chain inet embassy prerouting'],
+      kind: 'somebody',
+    },
+    {
+      name: "is somebody's that has sets and no chain",
+      script: ['add table inet embassy', 'add set inet embassy blocked { type ipv4_addr; }'],
+      kind: 'somebody',
+    },
+    {
+      name: "is somebody's beside a layout of another table",
+      script: [
+        'add table inet other',
+        'add set inet other layout-5 { type mark; }',
+        'add table inet embassy',
+        'add map inet embassy ports { type ipv4_addr : inet_service; }',
+      ],
+      kind: 'somebody',
+    },
+  ] as const) {
+    it(name, async () => {
+      const nft = new SimNftables(new SimClock(settle));
+      nft.somebody(`${script.join('\n')}\n`);
+      assert.equal((await ownerOfTable(nft, NEVER)).kind, kind);
+    });
+  }
 });

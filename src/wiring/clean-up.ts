@@ -1,0 +1,31 @@
+import { failureInWords } from './failure-in-words.ts';
+import type { Log } from '../ports/log.ts';
+
+/** Removes something of ours; tells whether it was there. */
+export type Removal = (options: { readonly signal: AbortSignal }) => Promise<boolean>;
+
+/**
+ * Removes what embassy left on this host. One that fails stops no other, and is said: who cleans up has to
+ * know what is left.
+ *
+ * @returns Whether nothing is left.
+ */
+export async function cleanUp(
+  log: Log,
+  removals: readonly Removal[],
+  options: { readonly signal: AbortSignal },
+): Promise<boolean> {
+  let removed = false;
+  const failures: string[] = [];
+  for (const remove of removals) {
+    try {
+      if (await remove(options)) removed = true;
+    } catch (error) {
+      failures.push(failureInWords(error));
+    }
+  }
+  if (removed) log.info('the rules of embassy are removed');
+  else if (failures.length === 0) log.info('there are no rules of embassy; nothing to remove');
+  for (const words of failures) log.error(`rules of embassy may be left: ${words}`);
+  return failures.length === 0;
+}
