@@ -16,16 +16,17 @@ export async function cleanUp(
   options: { readonly signal: AbortSignal },
 ): Promise<boolean> {
   let removed = false;
-  const failures: string[] = [];
+  // Two that need the same say the same.
+  const failures = new Set<string>();
   for (const remove of removals) {
     try {
       if (await remove(options)) removed = true;
     } catch (error) {
-      failures.push(failureInWords(error));
+      failures.add(failureInWords(error));
     }
   }
   if (removed) log.info('the rules of embassy are removed');
-  else if (failures.length === 0) log.info('there are no rules of embassy; nothing to remove');
+  else if (failures.size === 0) log.info('there are no rules of embassy; nothing to remove');
   for (const words of failures) log.error(`rules of embassy may be left: ${words}`);
-  return failures.length === 0;
+  return failures.size === 0;
 }

@@ -49,12 +49,11 @@ export async function makeWay(
 ): Promise<void> {
   let reason = 'another run on this host may need it';
   try {
+    if ((await ownerOfTable(client, { signal })).kind !== 'us') return;
     if (mayRemove) {
-      if (await removeLeftTable(client, { signal })) {
-        log.info(`the table ${TABLE} of an earlier run is removed`);
-        return;
-      }
-      reason = 'there is no nft command to remove it, or somebody else made it';
+      await client.apply(removal(), { signal });
+      log.info(`the table ${TABLE} of an earlier run is removed`);
+      return;
     }
   } catch (error) {
     if (!(error instanceof NftablesError)) throw error;

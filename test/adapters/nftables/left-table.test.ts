@@ -68,6 +68,15 @@ describe('makeWay', () => {
     assert.deepEqual([...log.messages('info'), ...log.messages('warn')], []);
   });
 
+  it("leaves somebody else's alone, and says nothing that would not help", async () => {
+    for (const mayRemove of [true, false]) {
+      const nft = host(`${THEIRS}\nadd rule ${TABLE} prerouting tcp dport 80 accept`);
+      const log = await said(nft, mayRemove);
+      assert.deepEqual([...log.messages('info'), ...log.messages('warn')], []);
+      assert(nft.ruleset.has(TABLE));
+    }
+  });
+
   for (const fault of ['no command', 'busy'] as const) {
     it(`names the table and what removes it where nft fails (${fault})`, async () => {
       const nft = host(OURS);
