@@ -89,7 +89,7 @@ function checkSets(statement: Statement, table: Table): void {
 }
 
 function checkTarget(statement: Translation, target: NatTarget, table: Table): void {
-  if (target.kind === 'fixed') return;
+  if (target.kind !== 'map') return;
   const address = statement.family === 4 ? 'ipv4_addr' : 'ipv6_addr';
   checkMap(target.key, target.map, table, (data) => {
     if (data === undefined || data === 'verdict' || data[0] !== address) return false;

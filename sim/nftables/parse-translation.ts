@@ -1,4 +1,5 @@
 import { familyOf, parseIpAddress, parseSocketAddress } from '../../src/domain/address.ts';
+import { typeInWords } from './datatype.ts';
 import { isExpression, parseKey } from './parse-expression.ts';
 import { natTypes } from './parse-elements.ts';
 import { parseMap } from './parse-lookup.ts';
@@ -53,7 +54,16 @@ export function noTransport(place: Refusal['place']): Refusal {
 
 function parseTarget(reader: TokenReader, family: AddressFamily): NatTarget {
   if (isExpression(reader)) {
+    const { here: place } = reader;
     const key = parseKey(reader);
+    const [from] = key;
+    if (from !== undefined && key.length === 1 && reader.peek() !== 'map') {
+      const type = family === 4 ? 'ipv4_addr' : 'ipv6_addr';
+      if (from.type === type) return { kind: 'read', from };
+      const [expected, found] = [typeInWords([type]), typeInWords([from.type])];
+      const message = `datatype mismatch: expected ${expected}, expression has type ${found}`;
+      throw new Refusal({ ...place, last: reader.before.last }, message);
+    }
     reader.expect('map');
     return { kind: 'map', key, map: parseMap(reader, key, (raw) => natTypes(family, raw)) };
   }
@@ -69,6 +79,7 @@ function parseTarget(reader: TokenReader, family: AddressFamily): NatTarget {
 
 function writesPort(target: NatTarget): boolean {
   if (target.kind === 'fixed') return target.port !== undefined;
+  if (target.kind === 'read') return false;
   if (target.map.kind === 'named') return false;
   return target.map.elements.some(({ data }) => data.kind === 'values' && data.values.length > 1);
 }

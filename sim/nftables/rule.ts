@@ -36,6 +36,7 @@ export type Lookup<T> =
 /** Where a translation leads; without a port, to the packet's own. */
 export type NatTarget =
   | { readonly kind: 'fixed'; readonly address: IpAddress; readonly port: number | undefined }
+  | { readonly kind: 'read'; readonly from: Expression }
   | { readonly kind: 'map'; readonly key: Key; readonly map: Lookup<Data> };
 
 /** One part of a rule; a packet that does not meet one goes on with the next rule. */

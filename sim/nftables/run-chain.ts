@@ -134,6 +134,10 @@ function outcomeOf(verdict: Verdict): Outcome {
 function translate(table: Table, { kind, family, target }: Translation, packet: PacketView): Outcome {
   if (family !== packet.family) return NEXT;
   if (target.kind === 'fixed') return { kind, address: target.address, port: target.port };
+  if (target.kind === 'read') {
+    const own = parseIpAddress(String(target.from.read(packet)));
+    return own === undefined ? MISS : { kind, address: own, port: undefined };
+  }
   const values = read(target.key, packet);
   const data = values === undefined ? undefined : lookUp(table, target.map, values, packet.nowMs)?.data;
   if (data?.kind !== 'values') return MISS;

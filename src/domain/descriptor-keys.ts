@@ -27,6 +27,8 @@ export interface KeyValues {
   readonly proxyProtocol: ProxyVersion | undefined;
   /** Who shall carry the binding. */
   readonly proxier: 'userspace' | 'nftables' | undefined;
+  /** Whether endpoints see the consumer's own address; the kernel alone can keep it. */
+  readonly source: 'keep' | undefined;
 }
 
 /** The keys of a descriptor, and what is wrong with them. */
@@ -46,6 +48,7 @@ const READERS = {
   check: parseHealthCheck,
   proxier: oneOf(['userspace', 'nftables']),
   'proxy-protocol': oneOf(PROXY_VERSIONS),
+  source: oneOf(['keep']),
 };
 
 /** The keys this version understands after the port. */
@@ -92,6 +95,7 @@ export function readKeys(
     from: fatal.length === 0 ? from?.value : undefined,
     proxier: read('proxier', READERS.proxier),
     proxyProtocol: read('proxy-protocol', READERS['proxy-protocol']),
+    source: read('source', READERS.source),
   };
   return { value, ignored: ignored.sort((a, b) => a.offset - b.offset), fatal };
 }

@@ -24,7 +24,7 @@ export interface Descriptor extends KeyValues {
 export interface DescriptorRules {
   /** All there are, in order. */
   readonly discoveries: readonly DiscoveryChoice[];
-  /** Whether `/udp` can be carried (the nftables proxier only). */
+  /** Whether the kernel carries: `/udp` and `source=keep` need it. */
   readonly udp: boolean;
 }
 
@@ -69,7 +69,8 @@ export function parseDescriptor(
   const service = readService(head.service, rules, keys.value.from);
 
   const fatal = problemsOf([...service.faults, ...head.faults, ...port.faults, ...keys.fatal]);
-  const ignored = problemsOf([...keys.ignored, ...unsent(keyFields, port.value?.protocol)]);
+  const unkept = rules.udp || keys.value.source === undefined ? [] : unkeptSource(keyFields);
+  const ignored = problemsOf([...keys.ignored, ...unsent(keyFields, port.value?.protocol), ...unkept]);
   if (fatal.length > 0 || service.value === undefined || port.value === undefined) {
     return { ok: false, problems: [...fatal, ...ignored] };
   }
@@ -82,6 +83,7 @@ export function parseDescriptor(
       ...port.value,
       ...keys.value,
       proxyProtocol: port.value.protocol === 'tcp' ? keys.value.proxyProtocol : undefined,
+      source: rules.udp ? keys.value.source : undefined,
     },
     problems: ignored,
   };
@@ -95,9 +97,9 @@ export function formatDescriptor(descriptor: Descriptor): string {
 }
 
 /** The keys that are chosen, in the order of their names. */
-function formatKeys({ balance, check, from, proxier, proxyProtocol }: KeyValues): string {
+function formatKeys({ balance, check, from, proxier, proxyProtocol, source }: KeyValues): string {
   const checkText = check && formatHealthCheck(check);
-  const written = { balance, check: checkText, from, proxier, 'proxy-protocol': proxyProtocol };
+  const written = { balance, check: checkText, from, proxier, 'proxy-protocol': proxyProtocol, source };
   const chosen = Object.entries(written).filter(([, value]) => value !== undefined);
   return chosen.map(([key, value]) => `;${key}=${value ?? ''}`).join('');
 }
@@ -232,6 +234,13 @@ function unsent(fields: readonly DescriptorText[], protocol: Protocol | undefine
   return field === undefined
     ? []
     : [{ offset: field.offset, message: "'proxy-protocol' is for tcp; ignored" }];
+}
+
+/** Userspace dials from an address of its own. */
+function unkeptSource(fields: readonly DescriptorText[]): readonly Fault[] {
+  const field = fields.find(({ text }) => text.startsWith('source='));
+  const message = "'source=keep' needs the kernel as data plane (--dnat, --proxier=nftables); ignored";
+  return field === undefined ? [] : [{ offset: field.offset, message }];
 }
 
 /** The fields behind the head, without their semicolons; `end` is the offset of the first semicolon. */

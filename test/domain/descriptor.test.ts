@@ -38,6 +38,12 @@ const READ: readonly {
   { name: 'reads a policy', text: 'web;80;balance=least-connections', is: { balance: 'least-connections' } },
   { name: 'reads which discovery is to be asked', text: 'web;80;from=file', is: { from: 'file' } },
   { name: '[P31] reads a PROXY protocol', text: 'web;80;proxy-protocol=v2', is: { proxyProtocol: 'v2' } },
+  {
+    name: 'reads that the source is to be kept, where the kernel carries',
+    text: 'web;80;source=keep',
+    rules: EVERYTHING,
+    is: { source: 'keep' },
+  },
   { name: 'leaves the policy open', text: 'web;80', is: { balance: undefined, protocol: 'tcp', tags: [] } },
   { name: 'drops space around', text: '  web;80\n', is: { service: 'web', port: 80 } },
   { name: 'reads a wildcard for etcd', text: '/prod/*/db;80', rules: ETCD, is: { service: '/prod/*/db' } },
@@ -101,13 +107,21 @@ const REPORTED: readonly { readonly name: string; readonly text: string; readonl
   {
     name: 'an unknown key',
     text: 'web;80;colour=red',
-    says: "column 8: unknown key 'colour' (known: balance, check, from, proxier, proxy-protocol); ignored",
+    says:
+      "column 8: unknown key 'colour' " +
+      '(known: balance, check, from, proxier, proxy-protocol, source); ignored',
   },
   {
     name: 'a version of the PROXY protocol that there is not',
     text: 'web;80;proxy-protocol=v3',
     says: "column 23: 'v3' is not one of v1, v2; ignored",
   },
+  {
+    name: 'a source that is to be kept where nobody can',
+    text: 'web;80;source=keep',
+    says: "column 8: 'source=keep' needs the kernel as data plane",
+  },
+  { name: 'another word for it', text: 'web;80;source=hide', says: "column 15: 'hide' is not one of keep" },
   {
     name: 'a bad policy',
     text: 'web;80;balance=fast',
@@ -179,6 +193,12 @@ describe('parseDescriptor', () => {
     assert.deepEqual(result.problems, [{ place: PLACE, column: 12, message }]);
   });
 
+  it('keeps no source where nobody can, so that no other part takes it for kept', () => {
+    const result = parseDescriptor('web;80;source=keep', PLACE, FILE);
+    assert(result.ok);
+    assert.equal(result.value.source, undefined);
+  });
+
   it('uses the first of a key that is given twice', () => {
     const result = parseDescriptor('web;80;balance=least-connections;balance=round-robin', PLACE, FILE);
     assert(result.ok);
@@ -231,11 +251,13 @@ describe('parseDescriptor', () => {
       balance: fc.constantFrom('', ...BALANCES.map((balance) => `;balance=${balance}`)),
       from: fc.constantFrom('', ';from=etcd'),
       proxied: fc.constantFrom('', ';proxy-protocol=v1', ';proxy-protocol=v2'),
+      source: fc.constantFrom('', ';source=keep'),
     });
     fc.assert(
       fc.property(texts, (parts) => {
         const tags = parts.tags.length === 0 ? '' : `[${parts.tags.join(',')}]`;
-        const keys = `${parts.balance}${parts.from}${parts.protocol === '/udp' ? '' : parts.proxied}`;
+        const proxied = parts.protocol === '/udp' ? '' : parts.proxied;
+        const keys = `${parts.balance}${parts.from}${proxied}${parts.source}`;
         const text = `${parts.service}${tags};${parts.port}${parts.protocol}${keys}`;
         const result = parseDescriptor(text, PLACE, EVERYTHING);
         assert(result.ok, text);

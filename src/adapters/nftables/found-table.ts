@@ -77,6 +77,7 @@ export async function readFoundTable(
     crossings: { mark: 0, elements: crossings },
     hasOwn: false,
     refused: new Map(),
+    shown: new Map(),
   };
 }
 

@@ -30,6 +30,8 @@ export interface KernelRoute extends Carried {
   readonly across: string | undefined;
   /** Whether any endpoint is behind another bridge: what is not picked has connections all the same. */
   readonly crosses: boolean;
+  /** An endpoint that sees the bridge's address, whatever the descriptor asks for, by `endpointKey`. */
+  readonly neighbour: string | undefined;
 }
 
 /** Policies that a packet can be picked by; the others must know what is open, or how long a dial took. */
@@ -40,6 +42,9 @@ const SLOTS_MAX = 16_384;
 
 /** Why a route is not carried whose service was not told yet: it may be as an earlier run left it. */
 export const NOTHING_KNOWN = 'nothing is known of its service yet';
+
+/** Why a route is not carried whose connections are refused at once. */
+export const NO_ENDPOINT = 'its service has no endpoint that may be picked';
 
 /** What decides besides the route itself. */
 export interface KernelRules {
@@ -68,12 +73,13 @@ export function kernelRoute({ binding, pool }: Route, rules: KernelRules): Kerne
   const carried = carriedBinding({ binding, pool }, virtualIps);
   if (carried === undefined) return `there is no virtual IP of IPv${familyOf(address)}`;
   const slots = pool.slots();
-  if (slots.length === 0) return 'its service has no endpoint that may be picked';
+  if (slots.length === 0) return NO_ENDPOINT;
   if (slots.length > SLOTS_MAX) return `its turn has more than ${SLOTS_MAX} slots`;
   const from = { host, consumer: address, bridge: host.interfaceTowards(address), interfaces };
   const located = new Map<string, SocketAddress>();
   let across: string | undefined;
   let crosses = false;
+  let neighbour: string | undefined;
   const picked = new Set(slots.map(endpointKey));
   // Those that are not picked now have connections all the same.
   for (const endpoint of pool.endpoints) {
@@ -85,15 +91,16 @@ export function kernelRoute({ binding, pool }: Route, rules: KernelRules): Kerne
     }
     if (place !== endpoint) located.set(key, place);
     const other = otherBridge(place, from);
+    if (isNeighbour(place, from)) neighbour ??= key;
     crosses ||= other !== undefined;
     if (other !== undefined && picked.has(key)) across ??= `endpoint ${key} ${behind(other)}`;
   }
-  if (located.size === 0) return { ...carried, pool, slots, located, across, crosses };
+  if (located.size === 0) return { ...carried, pool, slots, located, across, crosses, neighbour };
   const placed = slots.map((endpoint) => placeIn({ located }, endpoint));
   // Consumers of another bridge may have another place for the same endpoint, and so another rule.
   const places = [...located.values()].map(formatSocketAddress).join(' ');
   const chain = chainName(`${carried.chain} ${places}`);
-  return { ...carried, chain, pool, slots: placed, located, across, crosses };
+  return { ...carried, chain, pool, slots: placed, located, across, crosses, neighbour };
 }
 
 /** Where a route's packets for an endpoint of its pool are sent to. Pure. */
@@ -112,9 +119,7 @@ function placeOf(
   if (reason === undefined || !host.isLocal(endpoint.address)) return reason ?? endpoint;
   // Docker's own rule is not asked a second time, so its container is sought here: a neighbour's at best.
   const places = published.behind(endpoint, protocol).filter((place) => !whyNotReached(place, from));
-  const isNeighbour = ({ address }: SocketAddress): boolean =>
-    from.bridge !== undefined && host.interfaceTowards(address) === from.bridge;
-  return places.find(isNeighbour) ?? places[0] ?? reason;
+  return places.find((place) => isNeighbour(place, from)) ?? places[0] ?? reason;
 }
 
 /**
@@ -162,6 +167,11 @@ function whyNotReached(
   // Docker drops what goes from one of its bridges to another, and of this one nothing else is known.
   const isStrange = towards !== undefined && towards !== bridge && !interfaces.includes(towards);
   return isStrange && isBridge(towards) ? behind(towards) : undefined;
+}
+
+/** Whether an address is behind the consumer's own bridge. */
+function isNeighbour({ address }: Pick<SocketAddress, 'address'>, { host, bridge }: Origin): boolean {
+  return bridge !== undefined && host.interfaceTowards(address) === bridge;
 }
 
 /** The bridge of this host, other than the consumer's own, behind which an address is. */

@@ -45,6 +45,8 @@ export interface KernelTable {
   readonly hasOwn: boolean;
   /** Bindings of UDP that nobody carries, by their elements: what goes there is refused. */
   readonly refused: ReadonlyMap<string, AddressFamily>;
+  /** Bindings whose endpoints see the consumer's own address, by their elements. */
+  readonly shown: ReadonlyMap<string, AddressFamily>;
 }
 
 /** The element of a binding in its family's map. Pure. */
@@ -141,6 +143,7 @@ const EMPTY: KernelTable = {
   crossings: NO_CROSSINGS,
   hasOwn: false,
   refused: new Map(),
+  shown: new Map(),
 };
 
 /** @param refilled - What the sets hold that are filled anew, where that is not what was there before. */
@@ -173,9 +176,11 @@ function changesBetween(before: KernelTable, after: KernelTable, refilled = befo
     const bound = ({ elements }: KernelTable): readonly string[] =>
       [...elements].filter(([, each]) => each.family === family).map(([element]) => element);
     lines.push(...setChanges(`bound${family}`, bound(refilled), bound(after)));
-    const refused = (table: KernelTable): readonly string[] =>
-      [...table.refused].filter(([, each]) => each === family).map(([element]) => element);
-    lines.push(...setChanges(`refused${family}`, refused(refilled), refused(after)));
+    for (const set of ['refused', 'shown'] as const) {
+      const of = (table: KernelTable): readonly string[] =>
+        [...table[set]].filter(([, each]) => each === family).map(([element]) => element);
+      lines.push(...setChanges(`${set}${family}`, of(refilled), of(after)));
+    }
   }
   // Last, when nothing leads there any more.
   for (const name of before.chains.keys()) {

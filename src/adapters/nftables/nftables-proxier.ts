@@ -6,11 +6,12 @@ import { FlowKeeper } from './flow-keeper.ts';
 import { HandshakeWatch } from './handshake-watch.ts';
 import { carriedBinding, kernelRoute, NOTHING_KNOWN } from './kernel-routes.ts';
 import { AS_IT_IS, bindingOf, elementOf, poolRule } from './kernel-table.ts';
-import { refusedOf } from './refused-of.ts';
+import { KeptSources } from './kept-sources.ts';
+import { refusedOf, shownOf } from './binding-sets.ts';
 import { TableKeeper } from './table-keeper.ts';
 import { TrafficCounts } from './traffic-counts.ts';
 import type { IpAddress, Protocol, SocketAddress } from '../../domain/address.ts';
-import type { BindingId } from '../../domain/binding.ts';
+import type { Binding, BindingId } from '../../domain/binding.ts';
 import type { Route } from '../../domain/route.ts';
 import type { PublishedPorts } from '../../domain/published-port.ts';
 import type { RoutingTable } from '../../domain/routing-table.ts';
@@ -73,6 +74,7 @@ export class NftablesProxier implements Proxier, KernelTraffic {
   readonly #counts: TrafficCounts;
   readonly #handshakes: HandshakeWatch;
   readonly #crossing: BridgeCrossing;
+  readonly #sources: KeptSources;
   #routes: ReadonlyMap<BindingId, KernelRoute> = new Map();
   /** What is in the kernel already, of services of which nothing is known yet. */
   #kept: ReadonlyMap<BindingId, Carried> = new Map();
@@ -104,6 +106,7 @@ export class NftablesProxier implements Proxier, KernelTraffic {
     this.#crossing = new BridgeCrossing({ ...dependencies, passage }, { ...options, onChange });
     const { virtualIps, endpointDrainMs: drainMs } = options;
     this.#flows = new FlowKeeper(dependencies, { virtualIps, drainMs });
+    this.#sources = new KeptSources(dependencies.log);
   }
 
   /** Whether the kernel carries a binding now. */
@@ -204,13 +207,16 @@ export class NftablesProxier implements Proxier, KernelTraffic {
     if (isNew || interfaces.join(' ') !== this.#interfaces) this.#chosen = new WeakMap();
     [this.#host, this.#published, this.#interfaces] = [host, published, interfaces.join(' ')];
     const routes = new Map<BindingId, KernelRoute>();
+    const keeping: (readonly [Binding, KernelRoute | string])[] = [];
     for (const [id, route] of table.routes) {
       const known = this.#chosen.get(route);
       const chosen = known ?? kernelRoute(route, { host, published, virtualIps, interfaces });
       if (known === undefined) this.#chosen.set(route, chosen);
+      if (route.binding.descriptor.source === 'keep') keeping.push([route.binding, chosen]);
       if (typeof chosen !== 'string') routes.set(id, chosen);
       else if (this.#routes.has(id)) log.debug(`binding ${id} is carried in userspace: ${chosen}`);
     }
+    this.#sources.report(keeping);
     return routes;
   }
 
@@ -265,7 +271,8 @@ export class NftablesProxier implements Proxier, KernelTraffic {
     const { virtualIps, interfaces } = this.#options;
     const carried = [...routes.values(), ...kept.values()];
     const hasOwn = carried.some(({ binding }) => this.#host?.isLocal(binding.address) === true);
-    return { interfaces: [...interfaces()].sort(), virtualIps, chains, elements, hasOwn };
+    const bound = { chains, elements, hasOwn, shown: shownOf(carried) };
+    return { interfaces: [...interfaces()].sort(), virtualIps, ...bound };
   }
 
   /** Written out once for each snapshot of a pool, not at each change of another. */

@@ -4,7 +4,7 @@ import type { AddressFamily, Protocol } from '../../domain/address.ts';
 export const TABLE = 'inet embassy';
 
 /** Counts up when what is fixed changes its shape: a table of another layout is replaced, not adopted. */
-const LAYOUT = 6;
+const LAYOUT = 7;
 
 /** How the set is called that tells the layout, whichever it is. */
 const LAYOUT_NAME = 'layout-';
@@ -98,6 +98,7 @@ const REFILLED_SETS = [
     `crossing${family}`,
     `bound${family}`,
     `refused${family}`,
+    `shown${family}`,
   ]),
 ];
 
@@ -148,6 +149,7 @@ function setsOf(family: AddressFamily): readonly string[] {
     // The same again as a set: a map can only be asked for what it leads to.
     `add set ${TABLE} bound${family} { type ${bound}; }`,
     `add set ${TABLE} refused${family} { type ${bound}; }`,
+    `add set ${TABLE} shown${family} { type ${bound}; }`,
     `add set ${TABLE} crossing${family} { type ${address} . inet_proto . inet_service; }`,
     ...HANDSHAKE_SETS.map(
       (set) =>
@@ -181,9 +183,8 @@ export interface Matches {
 /** How packets of a family are told. Pure. */
 export function matchesOf(family: AddressFamily): Matches {
   const ip = family === 4 ? 'ip' : 'ip6';
-  const dialled = `ct original ${ip} saddr . ct original ${ip} daddr . meta l4proto . ct original proto-dst`;
   const ours = (protocol: Protocol): string =>
-    `meta l4proto ${protocol} ct status dnat ${dialled} @bound${family}`;
+    `meta l4proto ${protocol} ct status dnat ${dialled(ip)} @bound${family}`;
   const back = `${ip} daddr . meta l4proto . ${ip} saddr . th sport . ct original proto-dst`;
   return {
     // Connection tracking knows nothing of such a segment, so it is told by the endpoint it comes from.
@@ -194,6 +195,11 @@ export function matchesOf(family: AddressFamily): Matches {
       `tcp flags & (syn | ack) == (syn | ack) ${ours('tcp')} ` +
       `update @answered${family} { ${ip} saddr . tcp sport } update @opened${family} { ${back} }`,
   };
+}
+
+/** What the consumer of a connection dialled, as bindings have it; nft wants the protocol to be known. */
+function dialled(ip: 'ip' | 'ip6'): string {
+  return `ct original ${ip} saddr . ct original ${ip} daddr . meta l4proto . ct original proto-dst`;
 }
 
 function keyOf(ip: 'ip' | 'ip6'): string {
@@ -214,6 +220,12 @@ function rulesOf(family: AddressFamily, { countsBytes }: LayoutOptions): readonl
     `${ours('udp')} update @opened${family} { ${there} }`,
     // An endpoint on a bridge of this host would answer its neighbour directly, past the translation.
     ...PROTOCOLS.map((protocol) => `oifname @interfaces ${ours(protocol)} masquerade`),
+    // To accept would end this chain alone, and later ones masquerade all the same: the first translation of
+    // a connection is its only one, so that is to its own address.
+    ...PROTOCOLS.map(
+      (protocol) =>
+        `meta l4proto ${protocol} ct status dnat ${dialled(ip)} @shown${family} snat ${ip} to ${ip} saddr`,
+    ),
   ];
   const forward = [
     `${invalid} drop`,

@@ -10,7 +10,7 @@ const NEVER = { signal: new AbortController().signal };
 
 /** As nft 1.0.6 lists them. */
 const LISTED: Readonly<Record<string, unknown>> = {
-  'set inet embassy layout-6': { nftables: [{ metainfo: {} }, { set: { name: 'layout-6' } }] },
+  'set inet embassy layout-7': { nftables: [{ metainfo: {} }, { set: { name: 'layout-6' } }] },
   chains: {
     nftables: [
       { metainfo: { version: '1.0.6' } },
@@ -47,6 +47,7 @@ describe('readFoundTable', () => {
       interfaces: [],
       virtualIps: [],
       refused: new Map(),
+      shown: new Map(),
       chains: new Map([['pool-1', AS_IT_IS]]),
       elements: new Map([['172.30.0.2 . 172.30.0.1 . tcp . 80', { family: 4, chain: 'pool-1' }]]),
       crossings: { mark: 0, elements: new Map([['172.30.0.2 . tcp . 80', 4]]) },
@@ -56,7 +57,7 @@ describe('readFoundTable', () => {
 
   it('finds nothing of use in a table of another layout, or of no shape we know', async () => {
     for (const changed of [
-      { 'set inet embassy layout-6': undefined },
+      { 'set inet embassy layout-7': undefined },
       { 'map inet embassy bindings4': undefined },
       { 'set inet embassy crossing6': undefined },
       { 'map inet embassy bindings6': { nftables: [{ map: { elem: [['fd00::2', { accept: null }]] } }] } },

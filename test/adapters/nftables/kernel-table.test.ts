@@ -27,6 +27,7 @@ function table(rest: Partial<KernelTable> = {}): KernelTable {
     crossings: NO_CROSSINGS,
     hasOwn: false,
     refused: new Map(),
+    shown: new Map(),
     ...rest,
   };
 }
@@ -81,6 +82,14 @@ describe('adoption', () => {
       [`delete element inet embassy bindings4 { ${B} : goto pool-2 }`],
     );
     assert.equal(lines.at(-2), 'delete chain inet embassy pool-2');
+  });
+
+  it('keeps the sources of bindings anew: nobody read whose were', () => {
+    const keeping = table({ shown: new Map([[A, 4]]) });
+    const lines = adoption(found, keeping, PLAIN).split('\n');
+    assert(lines.includes(`add element inet embassy shown4 { ${A} }`));
+    assert(lines.includes('flush set inet embassy shown4'));
+    assert.equal(tableChanges(keeping, table()), `delete element inet embassy shown4 { ${A} }\n`);
   });
 
   it('leaves a rule alone that only the kernel knows', () => {
@@ -167,6 +176,11 @@ describe('tableChanges', () => {
         'flush chain inet embassy pool-1',
         'delete chain inet embassy pool-1',
       ],
+    },
+    {
+      name: 'keeps the source of a binding without leading it elsewhere',
+      after: table({ shown: new Map([[A, 4]]) }),
+      lines: [`add element inet embassy shown4 { ${A} }`],
     },
     {
       name: 'follows interfaces and virtual IPs',

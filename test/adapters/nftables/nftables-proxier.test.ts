@@ -268,6 +268,33 @@ describe('NftablesProxier on the kernel', function () {
     assert.equal(await ask(), 'e1');
   });
 
+  it("keeps the source past somebody's later masquerade where a descriptor asks for it", async () => {
+    const rules = ['ip saddr 172.30.0.0/24', 'ip6 saddr fd30::/64'].map(
+      (from) => `add rule inet docker nat ${from} oifname "net0" masquerade`,
+    );
+    const chain = 'add chain inet docker nat { type nat hook postrouting priority 100; }';
+    await lab.run('nft', ['add table inet docker', chain, ...rules].join('; '));
+    const pools = [pool('/a;80').told([E1]), pool('/b;80').told([endpointAt('[fd31::1]:80')])] as const;
+    const keep = ';source=keep';
+    const udp = { ...binding('172.30.0.2', `/a;53/udp${keep}`), id: UDP_ID };
+    try {
+      await sync(
+        [binding('172.30.0.2', `/a;80${keep}`), pools[0]],
+        [binding('172.30.0.3', '/a;80', 'c2'), pools[0]],
+        [udp, pools[0]],
+        [binding('fd30::2', `/b;80${keep}`), pools[1]],
+      );
+      assert.deepEqual(await c1.ask(VIRTUAL_IP, 80), ['e1 172.30.0.2']);
+      assert.deepEqual(await c1.askUdp(VIRTUAL_IP, 53), ['e1 172.30.0.2']);
+      assert.deepEqual(await c1.ask(VIRTUAL_IP6, 80), ['e1 fd30::2']);
+      assert.deepEqual(await c2.ask(VIRTUAL_IP, 80), ['e1 10.30.0.254'], 'who did not ask');
+      await sync([binding('172.30.0.2', '/a;80'), pools[0]]);
+      assert.deepEqual(await c1.ask(VIRTUAL_IP, 80), ['e1 10.30.0.254']);
+    } finally {
+      await lab.run('nft', 'delete table inet docker');
+    }
+  });
+
   it('[P27] writes its table again when somebody removed it', async () => {
     await sync([binding('172.30.0.2', '/a;80'), pool('/a;80').told([E1])]);
     await lab.run('nft', 'flush', 'ruleset');

@@ -17,6 +17,7 @@ const EMPTY: KernelTable = {
   crossings: NO_CROSSINGS,
   hasOwn: false,
   refused: new Map(),
+  shown: new Map(),
 };
 
 const ANOTHER: KernelTable = { ...EMPTY, interfaces: ['br-1', 'docker0'] };

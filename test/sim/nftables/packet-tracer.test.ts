@@ -173,6 +173,11 @@ describe('PacketTracer', () => {
       becomes: 'by net0 to 10.30.0.1:80 as 10.30.0.254',
     },
     {
+      name: 'hides no source that was translated to itself before',
+      rules: ['post: meta l4proto tcp snat ip to ip saddr', 'post: masquerade'],
+      becomes: 'by net0 to 10.30.0.1:80',
+    },
+    {
       name: 'tells what was translated',
       rules: ['nat: dnat ip to 10.30.0.3', 'forw: ct status dnat ct original ip daddr 10.30.0.1 drop'],
       becomes: 'dropped',

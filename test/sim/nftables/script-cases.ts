@@ -163,6 +163,11 @@ export const SCRIPT_CASES: readonly ScriptCase[] = [
     script: 'add rule inet t forw ip saddr . ct original proto-dst @plain accept',
     says: 'can not use variable sized data types',
   },
+  { script: 'add rule inet t post snat ip to ip saddr' },
+  {
+    script: 'add rule inet t post snat ip to ip6 saddr',
+    says: 'datatype mismatch: expected IPv4 address, expression has type IPv6 address',
+  },
   { script: 'add rule inet t p1 dnat ip to 10.0.0.1:80', says: TRANSPORT },
   {
     script: 'add rule inet t p1 dnat to 10.0.0.1',

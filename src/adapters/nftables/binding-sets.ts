@@ -2,6 +2,7 @@ import { carriedBinding } from './kernel-routes.ts';
 import { elementOf } from './kernel-table.ts';
 import type { AddressFamily, IpAddress } from '../../domain/address.ts';
 import type { RoutingTable } from '../../domain/routing-table.ts';
+import type { Carried } from './kernel-routes.ts';
 import type { KernelTable } from './kernel-table.ts';
 
 /**
@@ -27,4 +28,16 @@ export function refusedOf(
     refused.set(element, carried.family);
   }
   return refused;
+}
+
+/**
+ * The bindings whose endpoints see the consumer's own address, where packets go to other networks.
+ *
+ * Pure.
+ *
+ * @returns By their elements.
+ */
+export function shownOf(bindings: Iterable<Carried>): KernelTable['shown'] {
+  const shown = [...bindings].filter(({ binding }) => binding.descriptor.source === 'keep');
+  return new Map(shown.map((carried) => [elementOf(carried), carried.family]));
 }
