@@ -20,6 +20,7 @@ const binding = z.strictObject({
   open: count,
   carrier: z.enum(['userspace', 'nftables']),
   carrierReason: z.string().nullable(),
+  sourceReason: z.string().nullable(),
 });
 
 const service = z.strictObject({

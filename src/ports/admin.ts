@@ -24,6 +24,8 @@ export interface BindingView {
   readonly carrier: 'userspace' | 'nftables';
   /** Why the kernel does not carry it; null where it does, or is not asked to. */
   readonly carrierReason: string | null;
+  /** Why endpoints do not see the consumer's own address, though its descriptor asks for it; else null. */
+  readonly sourceReason: string | null;
 }
 
 /** A service in one discovery, and what is known of it. */

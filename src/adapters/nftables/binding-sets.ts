@@ -31,13 +31,18 @@ export function refusedOf(
 }
 
 /**
- * The bindings whose endpoints see the consumer's own address, where packets go to other networks.
+ * The bindings whose endpoints see the consumer's own address, where packets go to other networks. Who is on
+ * the host's own network has all its addresses: the one towards the endpoint is one, and needs no route back.
  *
  * Pure.
  *
+ * @param isOwn - Whether a consumer is on the host's own network.
  * @returns By their elements.
  */
-export function shownOf(bindings: Iterable<Carried>): KernelTable['shown'] {
-  const shown = [...bindings].filter(({ binding }) => binding.descriptor.source === 'keep');
+export function shownOf(
+  bindings: readonly Carried[],
+  isOwn: (carried: Carried) => boolean,
+): KernelTable['shown'] {
+  const shown = bindings.filter((each) => each.binding.descriptor.source === 'keep' && !isOwn(each));
   return new Map(shown.map((carried) => [elementOf(carried), carried.family]));
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AS_IT_IS } from './kernel-table.ts';
-import { readBindings, readCrossings } from './read-sets.ts';
+import { readBindings, readBound, readCrossings } from './read-sets.ts';
 import { isLayoutSet, isPoolChain, LAYOUT_SET, TABLE } from './table-layout.ts';
 import type { KernelTable } from './kernel-table.ts';
 import type { NftablesClient } from './nftables-client.ts';
@@ -68,7 +68,12 @@ export async function readFoundTable(
   const chains = new Map(names.map((name) => [name, AS_IT_IS]));
   const elements = await readBindings(client, options);
   const crossings = await readCrossings(client, options);
+  const [refused, shown] = [
+    await readBound('refused', client, options),
+    await readBound('shown', client, options),
+  ];
   if (elements === undefined || crossings === undefined) return undefined;
+  if (refused === undefined || shown === undefined) return undefined;
   return {
     interfaces: [],
     virtualIps: [],
@@ -76,8 +81,8 @@ export async function readFoundTable(
     elements,
     crossings: { mark: 0, elements: crossings },
     hasOwn: false,
-    refused: new Map(),
-    shown: new Map(),
+    refused,
+    shown,
   };
 }
 

@@ -1,5 +1,7 @@
 import { NO_ENDPOINT, NOTHING_KNOWN } from './kernel-routes.ts';
-import type { Binding, BindingId } from '../../domain/binding.ts';
+import type { BindingId } from '../../domain/binding.ts';
+import type { Route } from '../../domain/route.ts';
+import type { RoutingTable } from '../../domain/routing-table.ts';
 import type { Log } from '../../ports/log.ts';
 import type { KernelRoute } from './kernel-routes.ts';
 
@@ -15,24 +17,31 @@ export class KeptSources {
     this.#log = log;
   }
 
-  /** @param routes - All that ask for it, each with how the kernel carries it or why it does not. */
-  report(routes: Iterable<readonly [Binding, KernelRoute | string]>): void {
+  /** @param why - As {@link whyHidden}. */
+  report(table: RoutingTable, why: (route: Route) => string | undefined): void {
     const told = new Map<BindingId, string>();
-    for (const [binding, chosen] of routes) {
-      const reason = whyHidden(chosen);
+    for (const [id, route] of table.routes) {
+      const reason = why(route);
       if (reason === undefined) continue;
-      told.set(binding.id, reason);
-      if (this.#told.get(binding.id) === reason) continue;
-      this.#log.warn(`${binding.place}: endpoints do not see the consumer's own address: ${reason}`);
+      told.set(id, reason);
+      if (this.#told.get(id) === reason) continue;
+      this.#log.warn(`${route.binding.place}: endpoints do not see the consumer's own address: ${reason}`);
     }
     this.#told = told;
   }
 }
 
-/** Nothing is hidden where nothing is carried. */
-function whyHidden(chosen: KernelRoute | string): string | undefined {
+/**
+ * Why endpoints do not see the consumer's own address, though its descriptor asks for that.
+ *
+ * @param chosen - How the kernel carries the route, or why it does not; undefined where it was not asked yet.
+ * @returns Undefined where they do, where nobody asked for it, and where nothing is carried.
+ *
+ * Pure.
+ */
+export function whyHidden({ binding }: Route, chosen: KernelRoute | string | undefined): string | undefined {
+  if (chosen === undefined || binding.descriptor.source !== 'keep') return undefined;
   if (chosen === NOTHING_KNOWN || chosen === NO_ENDPOINT) return undefined;
   if (typeof chosen === 'string') return `userspace carries the binding (${chosen})`;
-  const { neighbour, across } = chosen;
-  return neighbour === undefined ? across : `endpoint ${neighbour} is behind the bridge of its consumer`;
+  return chosen.hidesFrom;
 }

@@ -30,8 +30,8 @@ export interface KernelRoute extends Carried {
   readonly across: string | undefined;
   /** Whether any endpoint is behind another bridge: what is not picked has connections all the same. */
   readonly crosses: boolean;
-  /** An endpoint that sees the bridge's address, whatever the descriptor asks for, by `endpointKey`. */
-  readonly neighbour: string | undefined;
+  /** Says which endpoint sees an address of this host, whatever the descriptor asks for. */
+  readonly hidesFrom: string | undefined;
 }
 
 /** Policies that a packet can be picked by; the others must know what is open, or how long a dial took. */
@@ -79,7 +79,7 @@ export function kernelRoute({ binding, pool }: Route, rules: KernelRules): Kerne
   const located = new Map<string, SocketAddress>();
   let across: string | undefined;
   let crosses = false;
-  let neighbour: string | undefined;
+  let hidesFrom: string | undefined;
   const picked = new Set(slots.map(endpointKey));
   // Those that are not picked now have connections all the same.
   for (const endpoint of pool.endpoints) {
@@ -90,17 +90,20 @@ export function kernelRoute({ binding, pool }: Route, rules: KernelRules): Kerne
       continue;
     }
     if (place !== endpoint) located.set(key, place);
-    const other = otherBridge(place, from);
-    if (isNeighbour(place, from)) neighbour ??= key;
-    crosses ||= other !== undefined;
-    if (other !== undefined && picked.has(key)) across ??= `endpoint ${key} ${behind(other)}`;
+    const towards = bridgeTowards(place, from);
+    if (towards === undefined) continue;
+    crosses ||= towards !== from.bridge;
+    if (!picked.has(key)) continue;
+    if (towards !== from.bridge) across ??= `endpoint ${key} ${behind(towards)}`;
+    hidesFrom ??= `endpoint ${key} is behind a bridge of this host (${towards})`;
   }
-  if (located.size === 0) return { ...carried, pool, slots, located, across, crosses, neighbour };
+  const ways = { pool, located, across, crosses, hidesFrom };
+  if (located.size === 0) return { ...carried, ...ways, slots };
   const placed = slots.map((endpoint) => placeIn({ located }, endpoint));
   // Consumers of another bridge may have another place for the same endpoint, and so another rule.
   const places = [...located.values()].map(formatSocketAddress).join(' ');
   const chain = chainName(`${carried.chain} ${places}`);
-  return { ...carried, chain, pool, slots: placed, located, across, crosses, neighbour };
+  return { ...carried, ...ways, chain, slots: placed };
 }
 
 /** Where a route's packets for an endpoint of its pool are sent to. Pure. */
@@ -174,14 +177,19 @@ function isNeighbour({ address }: Pick<SocketAddress, 'address'>, { host, bridge
   return bridge !== undefined && host.interfaceTowards(address) === bridge;
 }
 
-/** The bridge of this host, other than the consumer's own, behind which an address is. */
-function otherBridge(
-  { address }: Pick<SocketAddress, 'address'>,
-  { host, consumer, bridge, interfaces }: Origin,
+/**
+ * The captured bridge of this host behind which an endpoint is. What goes there is masqueraded. A neighbour
+ * would answer past us, and Docker lets no other bridge's container answer to its consumer's own address.
+ *
+ * @returns Undefined for consumers on the host's own network too: they have all its addresses.
+ */
+function bridgeTowards(
+  { address }: SocketAddress,
+  { host, consumer, interfaces }: Origin,
 ): string | undefined {
   if (host.isLocal(consumer)) return undefined;
   const towards = host.interfaceTowards(address);
-  return towards !== undefined && towards !== bridge && interfaces.includes(towards) ? towards : undefined;
+  return towards !== undefined && interfaces.includes(towards) ? towards : undefined;
 }
 
 function behind(bridge: string): string {

@@ -125,13 +125,18 @@ export function tableChanges(before: KernelTable, after: KernelTable): string {
 /** Whether two tables have the same chains, and the same bindings lead there. Looks at no rule. Pure. */
 export function sameShape(one: KernelTable, other: KernelTable): boolean {
   if (one.chains.size !== other.chains.size || one.elements.size !== other.elements.size) return false;
-  const [crossing, others] = [one.crossings.elements, other.crossings.elements];
-  if (crossing.size !== others.size) return false;
-  for (const element of crossing.keys()) if (!others.has(element)) return false;
+  if (!sameKeys(one.crossings.elements, other.crossings.elements)) return false;
+  if (!sameKeys(one.refused, other.refused) || !sameKeys(one.shown, other.shown)) return false;
   for (const name of one.chains.keys()) if (!other.chains.has(name)) return false;
   for (const [element, { chain }] of one.elements) {
     if (other.elements.get(element)?.chain !== chain) return false;
   }
+  return true;
+}
+
+function sameKeys(one: ReadonlyMap<string, unknown>, other: ReadonlyMap<string, unknown>): boolean {
+  if (one.size !== other.size) return false;
+  for (const key of one.keys()) if (!other.has(key)) return false;
   return true;
 }
 

@@ -6,12 +6,12 @@ import { FlowKeeper } from './flow-keeper.ts';
 import { HandshakeWatch } from './handshake-watch.ts';
 import { carriedBinding, kernelRoute, NOTHING_KNOWN } from './kernel-routes.ts';
 import { AS_IT_IS, bindingOf, elementOf, poolRule } from './kernel-table.ts';
-import { KeptSources } from './kept-sources.ts';
+import { KeptSources, whyHidden } from './kept-sources.ts';
 import { refusedOf, shownOf } from './binding-sets.ts';
 import { TableKeeper } from './table-keeper.ts';
 import { TrafficCounts } from './traffic-counts.ts';
 import type { IpAddress, Protocol, SocketAddress } from '../../domain/address.ts';
-import type { Binding, BindingId } from '../../domain/binding.ts';
+import type { BindingId } from '../../domain/binding.ts';
 import type { Route } from '../../domain/route.ts';
 import type { PublishedPorts } from '../../domain/published-port.ts';
 import type { RoutingTable } from '../../domain/routing-table.ts';
@@ -123,6 +123,11 @@ export class NftablesProxier implements Proxier, KernelTraffic {
     return chosen && this.#reasonOf(chosen);
   }
 
+  /** Why endpoints do not see the consumer's own address, though that was asked for, in words. */
+  reasonToHide(route: Route): string | undefined {
+    return whyHidden(route, this.reasonAgainst(route) ?? this.#chosen.get(route));
+  }
+
   async totals(): Promise<KernelTotals> {
     return this.#counts.totals((id, place) => this.#owner(id, place));
   }
@@ -159,6 +164,7 @@ export class NftablesProxier implements Proxier, KernelTraffic {
     await this.#crossing.open(across.map(({ family }) => family));
     // What would have to cross from bridge to bridge where nothing is let through is left out.
     const routes = new Map([...chosen].filter(([, route]) => this.#reasonOf(route) === undefined));
+    this.#sources.report(table, (route) => this.reasonToHide(route));
     const kept = this.#keep(table, routes);
     const crossings = this.#crossings(table, routes);
     await this.#crossing.open(crossings.elements.values());
@@ -207,16 +213,13 @@ export class NftablesProxier implements Proxier, KernelTraffic {
     if (isNew || interfaces.join(' ') !== this.#interfaces) this.#chosen = new WeakMap();
     [this.#host, this.#published, this.#interfaces] = [host, published, interfaces.join(' ')];
     const routes = new Map<BindingId, KernelRoute>();
-    const keeping: (readonly [Binding, KernelRoute | string])[] = [];
     for (const [id, route] of table.routes) {
       const known = this.#chosen.get(route);
       const chosen = known ?? kernelRoute(route, { host, published, virtualIps, interfaces });
       if (known === undefined) this.#chosen.set(route, chosen);
-      if (route.binding.descriptor.source === 'keep') keeping.push([route.binding, chosen]);
       if (typeof chosen !== 'string') routes.set(id, chosen);
       else if (this.#routes.has(id)) log.debug(`binding ${id} is carried in userspace: ${chosen}`);
     }
-    this.#sources.report(keeping);
     return routes;
   }
 
@@ -270,8 +273,8 @@ export class NftablesProxier implements Proxier, KernelTraffic {
     }
     const { virtualIps, interfaces } = this.#options;
     const carried = [...routes.values(), ...kept.values()];
-    const hasOwn = carried.some(({ binding }) => this.#host?.isLocal(binding.address) === true);
-    const bound = { chains, elements, hasOwn, shown: shownOf(carried) };
+    const isOwn = ({ binding }: Carried): boolean => this.#host?.isLocal(binding.address) === true;
+    const bound = { chains, elements, hasOwn: carried.some(isOwn), shown: shownOf(carried, isOwn) };
     return { interfaces: [...interfaces()].sort(), virtualIps, ...bound };
   }
 

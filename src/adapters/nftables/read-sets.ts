@@ -45,13 +45,15 @@ const handshakeListing = listingOf(
   }),
 );
 
-/** What leads to a pool's chain: two addresses, protocol and port. */
+/** A binding: two addresses, protocol and port. */
+const boundElement = z.object({ concat: z.tuple([z.string(), z.string(), protocolSchema, z.number()]) });
+
+const boundListing = listingOf('set', boundElement);
+
+/** What leads to a pool's chain. */
 const bindingListing = listingOf(
   'map',
-  z.tuple([
-    z.object({ concat: z.tuple([z.string(), z.string(), protocolSchema, z.number()]) }),
-    z.object({ goto: z.object({ target: z.string() }) }),
-  ]),
+  z.tuple([boundElement, z.object({ goto: z.object({ target: z.string() }) })]),
 );
 
 /** What may cross from bridge to bridge: an address, protocol and port. */
@@ -143,6 +145,20 @@ export async function readBindings(...reading: Reading): Promise<KernelTable['el
  */
 export async function readCrossings(...reading: Reading): Promise<Crossings['elements'] | undefined> {
   const found = await readElements('crossing', crossingListing, reading);
+  return found && new Map(found.map(({ family, element }) => [element.concat.join(' . '), family]));
+}
+
+/**
+ * Reads one of the sets of bindings.
+ *
+ * @returns By their elements; else as {@link readFlows}.
+ * @throws {NftablesError} It could not be listed.
+ */
+export async function readBound(
+  set: 'refused' | 'shown',
+  ...reading: Reading
+): Promise<KernelTable['shown'] | undefined> {
+  const found = await readElements(set, boundListing, reading);
   return found && new Map(found.map(({ family, element }) => [element.concat.join(' . '), family]));
 }
 

@@ -2,16 +2,20 @@ import { formatDescriptor } from '../../domain/descriptor.ts';
 import type { Route } from '../../domain/route.ts';
 import type { BindingView } from '../../ports/admin.ts';
 
+/** What a route does not tell. */
+type CarriedPart = 'open' | 'carrier' | 'carrierReason' | 'sourceReason';
+
 /**
  * Tells a binding as people see it.
  *
- * @param rest - `open`: the count of its connections; `carrier`: who carries them, and why not the kernel.
+ * @param rest - `open`: the count of its connections; `carrier`: who carries them, and why not the kernel;
+ *   `sourceReason`: why endpoints do not see the consumer's address.
  *
  * Pure.
  */
 export function bindingView(
   { binding, pool }: Route,
-  { open, carrier, carrierReason }: Pick<BindingView, 'open' | 'carrier' | 'carrierReason'>,
+  { open, carrier, carrierReason, sourceReason }: Pick<BindingView, CarriedPart>,
 ): BindingView {
   const isKnown = pool.state === 'known';
   const endpoints = isKnown ? pool.endpoints.length : 0;
@@ -31,5 +35,6 @@ export function bindingView(
     open,
     carrier,
     carrierReason,
+    sourceReason,
   };
 }

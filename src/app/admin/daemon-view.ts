@@ -48,6 +48,7 @@ export interface DaemonViewDependencies {
     | (KernelTraffic & {
         carries(id: BindingId): boolean;
         reasonAgainst(route: Route): string | undefined;
+        reasonToHide(route: Route): string | undefined;
       })
     | undefined;
   readonly events: EventLog;
@@ -210,7 +211,8 @@ export class DaemonView implements AdminView, AdminControls {
     const { id } = route.binding;
     const carrier = kernel?.carries(id) === true ? 'nftables' : 'userspace';
     const carrierReason = kernel?.reasonAgainst(route) ?? null;
-    return bindingView(route, { open: proxier.openOf(id), carrier, carrierReason });
+    const sourceReason = kernel?.reasonToHide(route) ?? null;
+    return bindingView(route, { open: proxier.openOf(id), carrier, carrierReason, sourceReason });
   }
 
   #endpointViews(pool: PoolSnapshot): readonly EndpointView[] {

@@ -102,9 +102,9 @@ function bindingInWords({ route, view, services, endpoints }: ExplainedBinding):
     `  written in ${view.place}`,
     ...services.map((service) => `  ${serviceInWords(service)}`),
     `  ${outcomeInWords(view)}`,
-    ...(route.binding.descriptor.source === 'keep' && view.carrier === 'userspace'
-      ? ['  source=keep has no effect in userspace: endpoints see an address of this host']
-      : []),
+    ...(view.sourceReason === null
+      ? []
+      : [`  source=keep: endpoints do not see the consumer's own address: ${view.sourceReason}`]),
     ...(view.carrierReason === null ? [] : [`  carried in userspace: ${view.carrierReason}`]),
     ...(view.endpoints === 0
       ? []

@@ -10,7 +10,7 @@ const NEVER = { signal: new AbortController().signal };
 
 /** As nft 1.0.6 lists them. */
 const LISTED: Readonly<Record<string, unknown>> = {
-  'set inet embassy layout-7': { nftables: [{ metainfo: {} }, { set: { name: 'layout-6' } }] },
+  'set inet embassy layout-7': { nftables: [{ metainfo: {} }, { set: { name: 'layout-7' } }] },
   chains: {
     nftables: [
       { metainfo: { version: '1.0.6' } },
@@ -34,6 +34,14 @@ const LISTED: Readonly<Record<string, unknown>> = {
     nftables: [{ set: { name: 'crossing4', elem: [{ concat: ['172.30.0.2', 'tcp', 80] }] } }],
   },
   'set inet embassy crossing6': { nftables: [{ set: { name: 'crossing6' } }] },
+  'set inet embassy shown4': { nftables: [{ set: { name: 'shown4' } }] },
+  'set inet embassy shown6': {
+    nftables: [{ set: { name: 'shown6', elem: [{ concat: ['fd30::2', 'fd30::1', 'tcp', 80] }] } }],
+  },
+  'set inet embassy refused4': {
+    nftables: [{ set: { name: 'refused4', elem: [{ concat: ['172.30.0.2', '172.30.0.1', 17, 53] }] } }],
+  },
+  'set inet embassy refused6': { nftables: [{ set: { name: 'refused6' } }] },
 };
 
 function client(changed: Readonly<Record<string, unknown>> = {}): Pick<NftablesClient, 'list'> {
@@ -46,8 +54,8 @@ describe('readFoundTable', () => {
     assert.deepEqual(await readFoundTable(client(), NEVER), {
       interfaces: [],
       virtualIps: [],
-      refused: new Map(),
-      shown: new Map(),
+      refused: new Map([['172.30.0.2 . 172.30.0.1 . udp . 53', 4]]),
+      shown: new Map([['fd30::2 . fd30::1 . tcp . 80', 6]]),
       chains: new Map([['pool-1', AS_IT_IS]]),
       elements: new Map([['172.30.0.2 . 172.30.0.1 . tcp . 80', { family: 4, chain: 'pool-1' }]]),
       crossings: { mark: 0, elements: new Map([['172.30.0.2 . tcp . 80', 4]]) },
@@ -60,6 +68,8 @@ describe('readFoundTable', () => {
       { 'set inet embassy layout-7': undefined },
       { 'map inet embassy bindings4': undefined },
       { 'set inet embassy crossing6': undefined },
+      { 'set inet embassy shown4': undefined },
+      { 'set inet embassy refused6': undefined },
       { 'map inet embassy bindings6': { nftables: [{ map: { elem: [['fd00::2', { accept: null }]] } }] } },
     ]) {
       assert.equal(await readFoundTable(client(changed), NEVER), undefined);

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { RoutingTable } from '../../../src/domain/routing-table.ts';
 import { binding } from '../../support/bindings.ts';
-import { RulesBench, told } from './rules-bench.ts';
+import { APART, ScriptedPassage } from './bridges-apart.ts';
+import { routesOf } from './lab-proxier.ts';
+import { RulesBench, told, VIRTUAL_IP } from './rules-bench.ts';
 import type { Binding } from '../../../src/domain/binding.ts';
 import type { PoolSnapshot } from '../../../src/domain/route.ts';
 
@@ -59,6 +62,48 @@ describe('source=keep', () => {
     assert.equal(kernel.send({ source: CONSUMER, to: PORT_80 }), `by net0 to ${E1} as 10.30.0.254`);
   });
 
+  it('is written again where somebody took it away', async () => {
+    const kernel = await bench([keeping(CONSUMER, '/a;80'), told('/a;80', [E1])]);
+    kernel.nft.somebody('flush set inet embassy shown4');
+    assert.equal(kernel.send({ source: CONSUMER, to: PORT_80 }), `by net0 to ${E1} as 10.30.0.254`);
+    await kernel.clock.advance(30_000);
+    assert.equal(kernel.send({ source: CONSUMER, to: PORT_80 }), `by net0 to ${E1}`);
+  });
+
+  it("changes nothing for consumers on the host's own network: all its addresses are theirs", async () => {
+    const kernel = await bench([keeping(VIRTUAL_IP, '/a;80'), told('/a;80', [E1])]);
+    const became = kernel.send({ source: VIRTUAL_IP, to: PORT_80, from: 'process' });
+    assert.equal(became, `by net0 to ${E1} as 10.30.0.254`);
+    assert.deepEqual(kernel.log.messages('warn'), []);
+  });
+
+  it('has no effect towards another bridge, where Docker would drop the answer, and says so', async () => {
+    const kernel = new RulesBench({ passage: new ScriptedPassage() });
+    kernel.nft.somebody(APART);
+    await kernel.sync([keeping(CONSUMER, '/a;80'), told('/a;80', ['172.31.0.5:80'])]);
+    const became = kernel.send({ source: CONSUMER, to: PORT_80 });
+    assert.equal(became, 'by br-other to 172.31.0.5:80 as 172.31.0.1');
+    assert.match(
+      kernel.log.messages('warn').join(),
+      /172\.31\.0\.5:80 is behind a bridge of this host \(br-other\)$/,
+    );
+  });
+
+  it('is warned of anew where that changed, and said to operators for as long as it lasts', async () => {
+    const bound = keeping(CONSUMER, '/a;80');
+    const [far, near] = [told('/a;80', [E1]), told('/a;80', [NEIGHBOUR])];
+    const kernel = await bench([bound, near]);
+    const route = { binding: bound, pool: near };
+    await kernel.proxier.sync(routesOf([[bound, near]]));
+    assert.equal(kernel.proxier.reasonToHide(route), undefined, 'a route it was not asked about');
+    await kernel.proxier.sync(new RoutingTable(9, new Map([[bound.id, route]])));
+    assert.match(kernel.proxier.reasonToHide(route) ?? '', /is behind a bridge of this host \(docker0\)$/);
+    assert.equal(kernel.log.messages('warn').length, 1);
+    await kernel.sync([bound, far]);
+    await kernel.sync([bound, near]);
+    assert.equal(kernel.log.messages('warn').length, 2);
+  });
+
   const rows: readonly {
     readonly name: string;
     readonly descriptor: string;
@@ -69,7 +114,7 @@ describe('source=keep', () => {
       name: 'has no effect towards a neighbour, which would answer past the translation, and says so once',
       descriptor: '/a;80',
       endpoints: [NEIGHBOUR, E1],
-      says: /^container c1, variable BACKEND_0: endpoints do not see .*: endpoint 172\.30\.0\.9:8080 is behind/,
+      says: /^container c1, variable BACKEND_0: endpoints do not see .* 172\.30\.0\.9:8080 is behind/,
     },
     {
       name: 'has no effect in userspace, and says why once',

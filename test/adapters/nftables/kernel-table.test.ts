@@ -112,6 +112,8 @@ describe('sameShape', () => {
       table({ elements: new Map() }),
       table({ chains: new Map() }),
       table({ chains: new Map([['pool-2', 'one']]) }),
+      table({ shown: new Map([[A, 4]]) }),
+      table({ refused: new Map([[A, 4]]) }),
     ]) {
       assert.equal(sameShape(table(), other), false);
     }

@@ -22,6 +22,13 @@ add chain ip nat PREROUTING { type nat hook prerouting priority dstnat; }
 add rule ip nat PREROUTING ip daddr 172.30.0.1 meta l4proto tcp dnat to 172.30.0.1:9999
 `;
 
+/** What Docker does with what leaves its bridges for other networks. */
+const MASQUERADE = `
+add table inet docker
+add chain inet docker POSTROUTING { type nat hook postrouting priority srcnat; }
+add rule inet docker POSTROUTING oifname "net0" masquerade
+`;
+
 /** Two services, an overlay, a neighbour, UDP and IPv6. */
 async function bound(): Promise<RulesBench> {
   const bench = new RulesBench();
@@ -32,6 +39,20 @@ async function bound(): Promise<RulesBench> {
     [binding(CONSUMER, '/dns;53/udp'), told('/dns;53/udp', ['10.30.0.3:5353'])],
     [binding('fd30::2', '/six;80'), told('/six;80', ['[fd31::1]:8080'])],
     [binding('fd30::2', '/near6;81'), told('/near6;81', ['[fd30::9]:8080'])],
+  );
+  return bench;
+}
+
+/** Bindings that keep their source beside one that does not, and Docker's masquerade. */
+async function keeping(): Promise<RulesBench> {
+  const bench = new RulesBench();
+  bench.nft.somebody(MASQUERADE);
+  await bench.sync(
+    [binding(CONSUMER, '/a;80'), told('/a;80', [E1])],
+    [binding(CONSUMER, '/b;82;source=keep'), told('/b;82', [E2])],
+    [binding(CONSUMER, '/near;83;source=keep'), told('/near;83', ['172.30.0.9:8080'])],
+    [binding(CONSUMER, '/dns;54/udp;source=keep'), told('/dns;54/udp', ['10.30.0.3:5353'])],
+    [binding('fd30::2', '/six;82;source=keep'), told('/six;82', ['[fd31::1]:8080'])],
   );
   return bench;
 }
@@ -168,6 +189,31 @@ describe('the rules of NftablesProxier', () => {
   for (const { name, becomes, ...packet } of rows) {
     it(name, async () => {
       assert.equal((await bound()).send(packet), becomes);
+    });
+  }
+
+  const kept: readonly (PacketRow & { readonly name: string; readonly becomes: string })[] = [
+    { name: 'of TCP', source: CONSUMER, to: '172.30.0.1:82', becomes: `by net0 to ${E2}` },
+    {
+      name: 'of UDP',
+      source: CONSUMER,
+      to: '172.30.0.1:54',
+      protocol: 'udp',
+      becomes: 'by net0 to 10.30.0.3:5353',
+    },
+    { name: 'of IPv6', source: 'fd30::2', to: '[fd30::1]:82', becomes: 'by net0 to [fd31::1]:8080' },
+    {
+      name: 'but not towards a neighbour, which would answer it directly',
+      source: CONSUMER,
+      to: '172.30.0.1:83',
+      becomes: 'by docker0 to 172.30.0.9:8080 as 172.30.0.1',
+    },
+    { name: 'but not of a binding that did not ask', source: CONSUMER, to: PORT_80, becomes: led(E1) },
+    { name: 'but not of what a consumer dials itself', source: CONSUMER, to: E2, becomes: led(E2) },
+  ];
+  for (const { name, becomes, ...packet } of kept) {
+    it(`keep the source past Docker's masquerade where that is asked for, ${name}`, async () => {
+      assert.equal((await keeping()).send(packet), becomes);
     });
   }
 

@@ -11,6 +11,9 @@ const PORTS = [80, 81];
 /** The last has its endpoints behind another bridge. */
 const SERVICES = ['/a', '/b', '/c'];
 
+/** Its endpoints see its own address, wherever they answer by way of the host. */
+const KEPT = '172.30.0.3';
+
 const BYSTANDER = '172.30.0.9 99';
 
 /** Each is some simulated seconds of a table with a dozen of packets. */
@@ -25,7 +28,7 @@ type Step =
       readonly service: string;
     }
   | { readonly kind: 'endpoints'; readonly service: string; readonly count: number }
-  | { readonly kind: 'restart' | 'wipe' | 'refuse' | 'touch' | 'cross' };
+  | { readonly kind: 'restart' | 'wipe' | 'refuse' | 'touch' | 'cross' | 'hide' };
 
 const service = fc.constantFrom(...SERVICES);
 const place = { consumer: fc.constantFrom(...CONSUMERS), port: fc.constantFrom(...PORTS), service };
@@ -40,7 +43,9 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
     },
     {
       weight: 2,
-      arbitrary: fc.record({ kind: fc.constantFrom('restart' as const, 'wipe', 'refuse', 'touch', 'cross') }),
+      arbitrary: fc.record({
+        kind: fc.constantFrom('restart' as const, 'wipe', 'refuse', 'touch', 'cross', 'hide'),
+      }),
     },
   ),
   { maxLength: 12 },
@@ -94,6 +99,10 @@ class Model {
       case 'cross':
         if (bench.nft.ruleset.has('inet embassy')) bench.nft.somebody('flush set inet embassy crossing4');
         await bench.clock.advance(30_000);
+        return;
+      case 'hide':
+        if (bench.nft.ruleset.has('inet embassy')) bench.nft.somebody('flush set inet embassy shown4');
+        await bench.clock.advance(30_000);
     }
   }
 
@@ -101,7 +110,9 @@ class Model {
   mayBecome(consumer: string, port: number): readonly string[] {
     const name = this.#bound.get(`${consumer} ${port}`);
     const endpoints = name === undefined ? [] : this.#endpointsOf(name);
-    return endpoints.length === 0 ? [`here at ${VIRTUAL_IP}:${port}`] : endpoints.map(wayTo);
+    return endpoints.length === 0
+      ? [`here at ${VIRTUAL_IP}:${port}`]
+      : endpoints.map((at) => wayTo(at, consumer));
   }
 
   #endpointsOf(name: string): readonly string[] {
@@ -126,16 +137,22 @@ class Model {
       ...[...this.#bound].flatMap(([key, name]) => {
         const [consumer = '', port = ''] = key.split(' ');
         const pool = pools.get(name);
-        return pool === undefined ? [] : [[binding(consumer, `${name};${port}`, consumer), pool] as const];
+        return pool === undefined
+          ? []
+          : [[binding(consumer, descriptorOf(consumer, `${name};${port}`), consumer), pool] as const];
       }),
     );
   }
 }
 
 /** What becomes of a packet that is led to an endpoint. */
-function wayTo(at: string): string {
+function wayTo(at: string, consumer: string): string {
   if (at.startsWith('172.31.')) return `by br-other to ${at} as 172.31.0.1`;
-  return `by net0 to ${at} as 10.30.0.254`;
+  return `by net0 to ${at}${consumer === KEPT ? '' : ' as 10.30.0.254'}`;
+}
+
+function descriptorOf(consumer: string, text: string): string {
+  return consumer === KEPT ? `${text};source=keep` : text;
 }
 
 describe('the rules of NftablesProxier, whatever happens,', () => {

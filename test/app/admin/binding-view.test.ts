@@ -6,7 +6,7 @@ import { endpoint } from '../../support/endpoints.ts';
 import type { PoolSnapshot } from '../../../src/domain/route.ts';
 import type { BindingView } from '../../../src/ports/admin.ts';
 
-const REST = { open: 2, carrier: 'userspace', carrierReason: null } as const;
+const REST = { open: 2, carrier: 'userspace', carrierReason: null, sourceReason: null } as const;
 const KNOWN = poolOf('/a;80', [endpoint(1), endpoint(2)]);
 
 function view(pool: PoolSnapshot, source = '172.17.0.2'): BindingView {

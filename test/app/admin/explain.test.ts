@@ -16,7 +16,12 @@ describe('explain', () => {
     it(name, () => {
       const bound = binding('172.17.0.2', '/a;80;proxy-protocol=v2');
       const route = { binding: bound, pool: poolOf('/a;80', [endpoint(1)]) };
-      const view = bindingView(route, { open: 0, carrier: 'userspace', carrierReason: reason });
+      const view = bindingView(route, {
+        open: 0,
+        carrier: 'userspace',
+        carrierReason: reason,
+        sourceReason: null,
+      });
       const { words } = explain({
         asked: '172.17.0.2',
         nowMs: 0,
@@ -33,31 +38,27 @@ describe('explain', () => {
         words.filter((line) => line.includes('carried in')),
         says,
       );
-      assert.equal(words.join().includes('source=keep'), false);
       assert.match(words[0] ?? '', /asks at port 80\/tcp for \/a;80;proxy-protocol=v2$/);
     });
   }
 
-  for (const { carrier, times } of [
-    { carrier: 'userspace', times: 1 },
-    { carrier: 'nftables', times: 0 },
-  ] as const) {
-    const says = times === 1 ? 'says' : 'says nothing of it';
-    it(`${says} where ${carrier} carries what is to keep its source`, () => {
-      const route = {
-        binding: binding('172.17.0.2', '/a;80;source=keep'),
-        pool: poolOf('/a;80', [endpoint(1)]),
-      };
-      const view = bindingView(route, { open: 0, carrier, carrierReason: null });
+  for (const { name, reason } of [
+    { name: 'says why endpoints do not see whom they were to see', reason: 'userspace carries the binding' },
+    { name: 'says nothing of it where they do', reason: null },
+  ]) {
+    it(name, () => {
+      const pool = poolOf('/a;80', [endpoint(1)]);
+      const route = { binding: binding('172.17.0.2', '/a;80;source=keep'), pool };
+      const carried = { open: 0, carrier: 'nftables', carrierReason: null } as const;
+      const view = bindingView(route, { ...carried, sourceReason: reason });
       const asked = { asked: '172.17.0.2', nowMs: 0, port: 80, protocol: 'tcp' };
       const nobody = { consumers: [], found: [], bound: [], problems: [], decisions: [] };
-      const { words } = explain({
-        ...asked,
-        ...nobody,
-        bindings: [{ route, view, services: [], endpoints: [] }],
-      });
-      const said = words.filter((line) => line.startsWith('  source=keep has no effect in userspace'));
-      assert.equal(said.length, times);
+      const bindings = [{ route, view, services: [], endpoints: [] }];
+      const { words } = explain({ ...asked, ...nobody, bindings });
+      assert.deepEqual(
+        words.filter((line) => line.startsWith('  source=keep')),
+        reason === null ? [] : [`  source=keep: endpoints do not see the consumer's own address: ${reason}`],
+      );
     });
   }
 });

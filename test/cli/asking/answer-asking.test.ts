@@ -33,6 +33,7 @@ const BINDING: BindingView = {
   open: 3,
   carrier: 'userspace',
   carrierReason: null,
+  sourceReason: null,
 };
 
 const ENDPOINT: EndpointView = {

@@ -15,6 +15,13 @@ const ALL = [1, 2, 3].map((n) => `10.30.0.${n}:80`);
 /** Services by maglev: enough of them that picks which agree by chance are rare. */
 const MAGLEV = [1, 2, 3, 4, 5, 6].map((n) => `/maglev-${n};${90 + n};balance=maglev`);
 
+/** What Docker does with what leaves its bridges for other networks. */
+const MASQUERADE = `
+add table inet docker
+add chain inet docker POSTROUTING { type nat hook postrouting priority srcnat; }
+add rule inet docker POSTROUTING oifname "net0" masquerade
+`;
+
 /** What both kernels are asked, `times` connections one after the other. */
 interface Row {
   readonly name: string;
@@ -31,6 +38,10 @@ const ROWS: readonly Row[] = [
   { name: 'a neighbour, from which the consumer is hidden', port: 81 },
   { name: 'UDP', port: 53, kind: 'udp' },
   { name: 'IPv6', port: 80, kind: 'IPv6' },
+  { name: 'a source that is kept', port: 82 },
+  { name: 'a source that is kept, of UDP', port: 54, kind: 'udp' },
+  { name: 'a source that is kept, of IPv6', port: 82, kind: 'IPv6' },
+  { name: 'a source that is not kept, towards a neighbour', port: 83 },
   ...MAGLEV.flatMap((_, index) => [
     { name: `maglev ${index + 1}`, port: 91 + index },
     { name: `maglev ${index + 1}, for another consumer`, port: 91 + index, consumer: 3 as const },
@@ -68,12 +79,17 @@ describe('PacketTracer beside the kernel of this machine', function () {
       list: async (words, options) => nft.list(words, options),
     };
     bench.proxier = bench.make({ client, keepsRules: true });
+    await client.apply(MASQUERADE, { signal: new AbortController().signal });
     await bench.sync(
       [binding('172.30.0.2', '/a;80'), told('/a;80', ALL)],
       [binding('172.30.0.3', '/b;80', 'c2'), told('/b;80', ALL.slice(1))],
       [binding('172.30.0.2', '/near;81'), told('/near;81', ['172.30.0.3:8080'])],
       [binding('172.30.0.2', '/dns;53/udp'), told('/dns;53/udp', ALL.slice(2))],
       [binding('fd30::2', '/six;80'), told('/six;80', ['[fd31::2]:80'])],
+      [binding('172.30.0.2', '/a;82;source=keep'), told('/a;82', ALL)],
+      [binding('172.30.0.2', '/dns;54/udp;source=keep'), told('/dns;54/udp', ALL.slice(2))],
+      [binding('fd30::2', '/six;82;source=keep'), told('/six;82', ['[fd31::2]:80'])],
+      [binding('172.30.0.2', '/near;83;source=keep'), told('/near;83', ['172.30.0.3:8080'])],
       ...MAGLEV.flatMap((text) => {
         const pool = told(text, ALL);
         const bound = ['172.30.0.2', '172.30.0.3'].map((source) => binding(source, text));
