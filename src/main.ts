@@ -189,6 +189,7 @@ async function run(
   await proxier.open();
   const kernel = await createKernelProxier({ clock, log }, options, virtualIps, {
     interfaces: () => daemon.consumers.interfaces,
+    apart: () => daemon.consumers.apart,
     published: () => daemon.consumers.published,
     turn: succession.turn,
   });

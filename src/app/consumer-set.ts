@@ -9,7 +9,10 @@ import type { ProviderItem } from '../ports/provider.ts';
 interface Told {
   consumers: ReadonlyMap<string, Consumer>;
   interfaces: readonly string[];
+  apart: readonly string[];
 }
+
+const NOBODY: Told = { consumers: new Map(), interfaces: [], apart: [] };
 
 /**
  * The consumers that the providers tell of, as they stand now. Changed by what providers tell, read by the
@@ -35,6 +38,11 @@ export class ConsumerSet {
     return [...new Set([...this.#told.values()].flatMap((told) => told.interfaces))].sort();
   }
 
+  /** Those of them behind which consumers do not reach each other; sorted and distinct. */
+  get apart(): readonly string[] {
+    return [...new Set([...this.#told.values()].flatMap((told) => told.apart))].sort();
+  }
+
   /** What containers publish on this host, as it was told last; the same object while that is the same. */
   get published(): PublishedPorts {
     return this.#published;
@@ -52,18 +60,19 @@ export class ConsumerSet {
     switch (item.kind) {
       case 'snapshot': {
         const consumers = new Map(item.consumers.map((consumer) => [consumer.id, consumer]));
-        this.#told.set(provider, { consumers, interfaces: item.interfaces.filter(isInterfaceName) });
+        const interfaces = item.interfaces.filter(isInterfaceName);
+        this.#told.set(provider, { consumers, interfaces, apart: item.apart ?? [] });
         this.#revision += 1;
         return [...item.problems, ...unnameable(item.interfaces)];
       }
       case 'changes': {
-        const told = this.#told.get(provider) ?? { consumers: new Map<string, Consumer>(), interfaces: [] };
+        const told = this.#told.get(provider) ?? NOBODY;
         const consumers = new Map(told.consumers);
         for (const change of item.changes) {
           if (change.kind === 'remove') consumers.delete(change.id);
           else consumers.set(change.value.id, change.value);
         }
-        this.#told.set(provider, { consumers, interfaces: told.interfaces });
+        this.#told.set(provider, { ...told, consumers });
         this.#revision += 1;
         return item.problems;
       }

@@ -14,6 +14,8 @@ export type ProviderItem =
        * redirector captures there and nowhere else.
        */
       readonly interfaces: readonly string[];
+      /** Those behind which consumers do not reach each other; none where it is absent. */
+      readonly apart?: readonly string[];
       /** Ports of this host that lead into containers; absent where nobody knows. */
       readonly published?: readonly PublishedPort[];
       readonly problems: readonly Problem[];

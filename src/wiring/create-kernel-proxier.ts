@@ -25,6 +25,8 @@ import type { Removal } from './clean-up.ts';
 export interface KernelSurroundings {
   /** Where consumers' traffic arrives, now. */
   readonly interfaces: () => readonly string[];
+  /** Behind which of these consumers do not reach each other, now. */
+  readonly apart: () => readonly string[];
   /** What containers publish on this host, now. */
   readonly published: () => PublishedPorts;
   /** Whose the table is. */
@@ -44,7 +46,7 @@ export async function createKernelProxier(
     'capture' | 'endpointDrainMs' | 'keepRules' | 'kernelBytes' | 'packetMark' | 'proxier'
   >,
   virtualIps: readonly IpAddress[],
-  { interfaces, published, turn }: KernelSurroundings,
+  { interfaces, apart, published, turn }: KernelSurroundings,
 ): Promise<NftablesProxier | undefined> {
   const { log } = dependencies;
   const client = nftablesClient();
@@ -79,7 +81,7 @@ export async function createKernelProxier(
       published,
       passage,
     },
-    { virtualIps, interfaces, endpointDrainMs, keepsRules, countsBytes: kernelBytes },
+    { virtualIps, interfaces, apart, endpointDrainMs, keepsRules, countsBytes: kernelBytes },
   );
 }
 

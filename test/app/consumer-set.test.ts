@@ -45,6 +45,17 @@ describe('ConsumerSet', () => {
     ]);
   });
 
+  it('tells behind which interfaces consumers do not reach each other, for as long as that is so', () => {
+    const set = new ConsumerSet();
+    const consumers = [consumer('a')];
+    const interfaces = ['br-1', 'docker0'];
+    set.take('docker', { kind: 'snapshot', consumers, interfaces, apart: ['br-1'], problems: [] });
+    set.take('docker', { kind: 'changes', changes: [], problems: [] });
+    assert.deepEqual(set.apart, ['br-1']);
+    set.take('docker', snapshot(consumers, interfaces));
+    assert.deepEqual(set.apart, []);
+  });
+
   it('keeps everything while a provider cannot be asked', () => {
     const set = new ConsumerSet();
     set.take('docker', snapshot([consumer('a')], ['docker0']));

@@ -1,6 +1,6 @@
 import { diff } from '../../domain/change.ts';
 import { formatProblem } from '../../domain/result.ts';
-import { bridgeInterfaces, leavesByGateway } from './network-document.ts';
+import { apartInterfaces, bridgeInterfaces, leavesByGateway } from './network-document.ts';
 import { HOST, consumersOf, contestedContainers, sameConsumer } from './consumers-of.ts';
 import type { Attachment } from './container-document.ts';
 import type { ConsumerSurroundings, ContainerRecord, Consumers } from './consumers-of.ts';
@@ -38,7 +38,7 @@ export class Inventory {
   #gateway: ReadonlyMap<string, Attachment> = new Map();
   #engineProblems: readonly Problem[] = [];
   #toldConsumers: ReadonlyMap<ConsumerId, Consumer> = new Map();
-  #toldInterfaces: readonly string[] = [];
+  #toldInterfaces = '';
   #toldProblems: ReadonlySet<string> = new Set();
   #toldPublished = '';
 
@@ -148,11 +148,12 @@ export class Inventory {
     const interfaces = bridgeInterfaces(this.#networks);
     const changed = this.#changesTo(now).flatMap(idsOf);
     const problems = this.#remember(now);
-    this.#toldInterfaces = interfaces;
+    const apart = apartInterfaces(this.#networks);
+    this.#toldInterfaces = interfacesInWords(interfaces, apart);
     const consumers = [...now.consumers.values()];
     const published = this.#published();
     this.#toldPublished = JSON.stringify(published);
-    return { item: { kind: 'snapshot', consumers, interfaces, published, problems }, changed };
+    return { item: { kind: 'snapshot', consumers, interfaces, apart, published, problems }, changed };
   }
 
   /**
@@ -160,8 +161,8 @@ export class Inventory {
    * when nothing does.
    */
   tellChanges(): Telling | undefined {
-    const interfaces = bridgeInterfaces(this.#networks);
-    if (interfaces.join(' ') !== this.#toldInterfaces.join(' ')) return this.tellSnapshot();
+    const interfaces = interfacesInWords(bridgeInterfaces(this.#networks), apartInterfaces(this.#networks));
+    if (interfaces !== this.#toldInterfaces) return this.tellSnapshot();
     const now = this.#consumers();
     const changes = this.#changesTo(now);
     const problems = this.#remember(now);
@@ -209,4 +210,9 @@ function idsOf(change: Change<ConsumerId, Consumer>): readonly ConsumerId[] {
   const { id, namespaceOwner, addresses } = change.value;
   // The addresses of the host change without an event of Docker's.
   return namespaceOwner === undefined && !addresses.some(({ network }) => network === HOST) ? [id] : [];
+}
+
+/** The same text for the same interfaces. */
+function interfacesInWords(interfaces: readonly string[], apart: readonly string[]): string {
+  return `${interfaces.join(' ')}, apart ${apart.join(' ')}`;
 }

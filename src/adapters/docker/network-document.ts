@@ -164,6 +164,12 @@ export function bridgeInterfaces(networks: ReadonlyMap<string, DockerNetwork>): 
   return [...new Set(names)].sort();
 }
 
+/** Names those that keep their containers apart from each other (`enable_icc=false`), sorted. Pure. */
+export function apartInterfaces(networks: ReadonlyMap<string, DockerNetwork>): readonly string[] {
+  const apart = [...networks].filter(([, { joinsNeighbours }]) => !joinsNeighbours);
+  return bridgeInterfaces(new Map(apart));
+}
+
 /**
  * Tells why traffic of a network never reaches a capture rule [C11].
  *

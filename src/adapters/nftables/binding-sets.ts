@@ -1,6 +1,8 @@
+import { isChainOf } from './chain-name.ts';
 import { carriedBinding } from './kernel-routes.ts';
-import { elementOf } from './kernel-table.ts';
+import { bindingOf, elementOf } from './kernel-table.ts';
 import type { AddressFamily, IpAddress } from '../../domain/address.ts';
+import type { BindingId } from '../../domain/binding.ts';
 import type { RoutingTable } from '../../domain/routing-table.ts';
 import type { Carried } from './kernel-routes.ts';
 import type { KernelTable } from './kernel-table.ts';
@@ -45,4 +47,23 @@ export function shownOf(
 ): KernelTable['shown'] {
   const shown = bindings.filter((each) => each.binding.descriptor.source === 'keep' && !isOwn(each));
   return new Map(shown.map((carried) => [elementOf(carried), carried.family]));
+}
+
+/**
+ * The bindings that an earlier run led, and that are nobody's or another service's now.
+ *
+ * Pure.
+ */
+export function goneOf(
+  found: Pick<KernelTable, 'elements'>,
+  table: RoutingTable,
+  virtualIps: readonly IpAddress[],
+): readonly BindingId[] {
+  return [...found.elements].flatMap(([element, { chain }]) => {
+    const id = bindingOf(element);
+    const route = id && table.routes.get(id);
+    const now = route && carriedBinding(route, virtualIps);
+    const isStill = now !== undefined && isChainOf(chain, now.chainKey);
+    return id === undefined || isStill ? [] : [id];
+  });
 }

@@ -15,7 +15,9 @@ export interface Carried {
   readonly pool: PoolSnapshot;
   readonly virtualIp: IpAddress;
   readonly family: AddressFamily;
-  /** The chain of its pool, for its protocol and family. */
+  /** Tells its pool, for its protocol and family, from all others. */
+  readonly chainKey: string;
+  /** The chain of that. */
   readonly chain: string;
 }
 
@@ -55,6 +57,8 @@ export interface KernelRules {
   readonly virtualIps: readonly IpAddress[];
   /** Docker's bridges, from which consumers' traffic arrives. */
   readonly interfaces: readonly string[];
+  /** Those that keep what is behind them apart. */
+  readonly apart: readonly string[];
 }
 
 /**
@@ -63,7 +67,7 @@ export interface KernelRules {
  * Pure but for what it asks of the host.
  */
 export function kernelRoute({ binding, pool }: Route, rules: KernelRules): KernelRoute | string {
-  const { host, interfaces, virtualIps } = rules;
+  const { host, interfaces, apart, virtualIps } = rules;
   const { address, protocol } = binding;
   if (binding.descriptor.proxier === 'userspace') return 'its descriptor asks for userspace';
   if (binding.descriptor.proxyProtocol !== undefined) return 'its endpoints want the PROXY protocol';
@@ -75,7 +79,7 @@ export function kernelRoute({ binding, pool }: Route, rules: KernelRules): Kerne
   const slots = pool.slots();
   if (slots.length === 0) return NO_ENDPOINT;
   if (slots.length > SLOTS_MAX) return `its turn has more than ${SLOTS_MAX} slots`;
-  const from = { host, consumer: address, bridge: host.interfaceTowards(address), interfaces };
+  const from = { host, consumer: address, bridge: host.interfaceTowards(address), interfaces, apart };
   const located = new Map<string, SocketAddress>();
   let across: string | undefined;
   let crosses = false;
@@ -102,7 +106,7 @@ export function kernelRoute({ binding, pool }: Route, rules: KernelRules): Kerne
   const placed = slots.map((endpoint) => placeIn({ located }, endpoint));
   // Consumers of another bridge may have another place for the same endpoint, and so another rule.
   const places = [...located.values()].map(formatSocketAddress).join(' ');
-  const chain = chainName(`${carried.chain} ${places}`);
+  const chain = chainName(carried.chainKey, places);
   return { ...carried, ...ways, chain, slots: placed };
 }
 
@@ -141,8 +145,9 @@ export function carriedBinding(
   const family = familyOf(address);
   const virtualIp = virtualIps.find((each) => familyOf(each) === family);
   if (virtualIp === undefined) return undefined;
-  const chain = chainName(`${pool.key.id} ${family} ${protocol}`);
-  return { binding: { ...binding, address }, pool, virtualIp, family, chain };
+  const chainKey = `${pool.key.id} ${family} ${protocol}`;
+  const chain = chainName(chainKey);
+  return { binding: { ...binding, address }, pool, virtualIp, family, chainKey, chain };
 }
 
 /** Where packets come from. */
@@ -152,12 +157,14 @@ interface Origin {
   /** The interface behind which the consumer is. */
   readonly bridge: string | undefined;
   readonly interfaces: readonly string[];
+  /** Those that keep what is behind them apart. */
+  readonly apart: readonly string[];
 }
 
 /** Why a packet that only has its destination changed would not arrive, or its answer not come back. */
 function whyNotReached(
   { address }: Pick<SocketAddress, 'address'>,
-  { host, consumer, bridge, interfaces }: Origin,
+  { host, consumer, bridge, interfaces, apart }: Origin,
 ): string | undefined {
   if (familyOf(address) !== familyOf(consumer)) return 'is of the other address family';
   // A bridge sends nothing back through the port it came from.
@@ -167,6 +174,9 @@ function whyNotReached(
   // This host reaches all its bridges by itself.
   if (host.isLocal(consumer)) return undefined;
   const towards = host.interfaceTowards(address);
+  if (towards !== undefined && towards === bridge && apart.includes(bridge)) {
+    return `is kept apart from its neighbours by their bridge (${bridge})`;
+  }
   // Docker drops what goes from one of its bridges to another, and of this one nothing else is known.
   const isStrange = towards !== undefined && towards !== bridge && !interfaces.includes(towards);
   return isStrange && isBridge(towards) ? behind(towards) : undefined;

@@ -1,13 +1,14 @@
 import { formatSocketAddress } from '../../domain/address.ts';
+import { goneOf, refusedOf, shownOf } from './binding-sets.ts';
 import { BridgeCrossing } from './bridge-crossing.ts';
+import { isChainOf } from './chain-name.ts';
 import { NO_CROSSINGS } from './crossing-script.ts';
 import { crossingsOf } from './crossings-of.ts';
 import { FlowKeeper } from './flow-keeper.ts';
 import { HandshakeWatch } from './handshake-watch.ts';
 import { carriedBinding, kernelRoute, NOTHING_KNOWN } from './kernel-routes.ts';
-import { AS_IT_IS, bindingOf, elementOf, poolRule } from './kernel-table.ts';
+import { AS_IT_IS, elementOf, poolRule } from './kernel-table.ts';
 import { KeptSources, whyHidden } from './kept-sources.ts';
-import { refusedOf, shownOf } from './binding-sets.ts';
 import { TableKeeper } from './table-keeper.ts';
 import { TrafficCounts } from './traffic-counts.ts';
 import type { IpAddress, Protocol, SocketAddress } from '../../domain/address.ts';
@@ -50,6 +51,8 @@ export interface NftablesProxierOptions {
   readonly virtualIps: readonly IpAddress[];
   /** Where consumers' traffic arrives, now; asked at each sync. */
   readonly interfaces: () => readonly string[];
+  /** Behind which of these consumers do not reach each other, asked as well; none unless told. */
+  readonly apart?: () => readonly string[];
   /** How long connections to a removed endpoint may go on, in milliseconds. */
   readonly endpointDrainMs: number;
   /** Whether the table stays when the daemon stops, for an upgrade; asked then. */
@@ -82,7 +85,7 @@ export class NftablesProxier implements Proxier, KernelTraffic {
   #chosen = new WeakMap<Route, KernelRoute | string>();
   #host: HostNetwork | undefined;
   #published: PublishedPorts | undefined;
-  #interfaces = '';
+  #bridges = '';
   /** The last table that came, for what changes without one. */
   #table: RoutingTable | undefined;
   /** Syncs are one after the other. */
@@ -173,7 +176,7 @@ export class NftablesProxier implements Proxier, KernelTraffic {
     await this.#keeper.write({ ...bound, crossings, refused });
     [this.#routes, this.#kept] = [routes, kept];
     if (across.length === 0 && crossings.elements.size === 0) await this.#crossing.close();
-    if (found !== undefined) this.#flows.inherit(this.#goneOf(found, table));
+    if (found !== undefined) this.#flows.inherit(goneOf(found, table, this.#options.virtualIps));
     await this.#flows.sync({ table, routes, kept });
     if (routes.size > 0) this.#handshakes.run();
   }
@@ -208,14 +211,15 @@ export class NftablesProxier implements Proxier, KernelTraffic {
     const host = this.#dependencies.host();
     const published = this.#dependencies.published();
     const { virtualIps } = this.#options;
-    const interfaces = this.#options.interfaces();
+    const [interfaces, apart] = [this.#options.interfaces(), this.#options.apart?.() ?? []];
+    const bridges = [...interfaces, '/', ...apart].join(' ');
     const isNew = host !== this.#host || published !== this.#published;
-    if (isNew || interfaces.join(' ') !== this.#interfaces) this.#chosen = new WeakMap();
-    [this.#host, this.#published, this.#interfaces] = [host, published, interfaces.join(' ')];
+    if (isNew || bridges !== this.#bridges) this.#chosen = new WeakMap();
+    [this.#host, this.#published, this.#bridges] = [host, published, bridges];
     const routes = new Map<BindingId, KernelRoute>();
     for (const [id, route] of table.routes) {
       const known = this.#chosen.get(route);
-      const chosen = known ?? kernelRoute(route, { host, published, virtualIps, interfaces });
+      const chosen = known ?? kernelRoute(route, { host, published, virtualIps, interfaces, apart });
       if (known === undefined) this.#chosen.set(route, chosen);
       if (typeof chosen !== 'string') routes.set(id, chosen);
       else if (this.#routes.has(id)) log.debug(`binding ${id} is carried in userspace: ${chosen}`);
@@ -245,7 +249,9 @@ export class NftablesProxier implements Proxier, KernelTraffic {
     for (const [id, route] of table.routes) {
       if (routes.has(id) || this.#chosen.get(route) !== NOTHING_KNOWN) continue;
       const carried = carriedBinding(route, this.#options.virtualIps);
-      if (carried !== undefined && this.#isHeld(carried)) kept.set(id, carried);
+      if (carried === undefined) continue;
+      const chain = this.#keeper.held.elements.get(elementOf(carried))?.chain ?? '';
+      if (isChainOf(chain, carried.chainKey)) kept.set(id, { ...carried, chain });
     }
     return kept;
   }
@@ -285,16 +291,5 @@ export class NftablesProxier implements Proxier, KernelTraffic {
     const rule = known ?? poolRule(route);
     if (known === undefined) rules.set(route.slots, rule);
     return rule;
-  }
-
-  /** The bindings that an earlier run led, and that are nobody's or another service's now. */
-  #goneOf({ elements }: KernelTable, table: RoutingTable): readonly BindingId[] {
-    return [...elements].flatMap(([element, { chain }]) => {
-      const id = bindingOf(element);
-      const route = id && table.routes.get(id);
-      if (id === undefined) return [];
-      const now = route && (this.#routes.get(id) ?? carriedBinding(route, this.#options.virtualIps));
-      return now?.chain === chain ? [] : [id];
-    });
   }
 }

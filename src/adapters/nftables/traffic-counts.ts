@@ -103,13 +103,14 @@ export class TrafficCounts {
     if (found === undefined) return;
     const seen = new Map<string, number>();
     for (const { id, set, flow, count } of countsOf(found)) {
+      // Also of what nobody owns now: the kernel counts on for an hour, and its owner may come back.
+      seen.set(id, count);
       const service = ownerOf(flow.binding, flow.endpoint)?.service;
       if (service === undefined) continue;
       const before = this.#seen.get(id) ?? 0;
       // A flow that was forgotten or written anew counts from nothing.
       const more = count < before ? count : count - before;
       this.#sums[set].set(service, (this.#sums[set].get(service) ?? 0) + more);
-      seen.set(id, count);
     }
     this.#seen = seen;
     this.#endpoints = byEndpoint(found.get('opened') ?? [], ownerOf);

@@ -81,7 +81,10 @@ function networkOf(
   cidrs: readonly { readonly name: string; readonly cidr: string }[],
 ): HostNetwork {
   const local = new Set<string>(addresses);
-  const subnets = cidrs.map(({ name, cidr }) => ({ name, subnet: ipaddr.parseCIDR(cidr) }));
+  // The kernel goes by the longest prefix that matches.
+  const subnets = cidrs
+    .map(({ name, cidr }) => ({ name, subnet: ipaddr.parseCIDR(cidr) }))
+    .sort((a, b) => b.subnet[1] - a.subnet[1]);
   return {
     isLocal: (address) => isLoopback(address) || local.has(address),
     interfaceTowards: (address) => {

@@ -58,6 +58,7 @@ describe('createDockerProvider', () => {
       const [snapshot] = watch.items;
       assert(snapshot?.kind === 'snapshot');
       assert.deepEqual(snapshot.published, []);
+      assert.deepEqual(snapshot.apart?.length, icc === 'false' ? 1 : 0);
       await watch.stop();
     });
   }

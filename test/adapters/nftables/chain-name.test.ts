@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chainName } from '../../../src/adapters/nftables/chain-name.ts';
+import { chainName, isChainOf } from '../../../src/adapters/nftables/chain-name.ts';
 
 describe('chainName', () => {
   it('is the same at every start', () => {
@@ -7,7 +7,16 @@ describe('chainName', () => {
     assert.equal(chainName('a'), 'pool-af63dc4c8601ec8c');
   });
 
+  it('is known for its pool by other places, too', () => {
+    const chain = chainName('a', '172.17.0.3:80');
+    assert.notEqual(chain, chainName('a', '172.17.0.4:80'));
+    assert.deepEqual(
+      [isChainOf(chain, 'a'), isChainOf(chainName('a'), 'a'), isChainOf(chain, 'b')],
+      [true, true, false],
+    );
+  });
+
   it('differs by pool and family', () => {
-    assert.equal(new Set(['a 4', 'a 6', 'b 4', 'b 6', ''].map(chainName)).size, 5);
+    assert.equal(new Set(['a 4', 'a 6', 'b 4', 'b 6', ''].map((key) => chainName(key))).size, 5);
   });
 });

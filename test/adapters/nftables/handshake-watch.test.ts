@@ -23,20 +23,28 @@ type Handshakes = Readonly<Record<string, readonly [asked: number, answered: num
 
 const [E1, E2] = [endpoint(1), endpoint(2)];
 
+interface Kernel {
+  handshakes: Handshakes | undefined;
+  reads: number;
+  /** How long a reading takes, in milliseconds. */
+  takesMs: number;
+}
+
 /** A watch of a kernel that has what a test says; undefined, it cannot be asked. */
 function bench(protocol: 'tcp' | 'udp' = 'tcp'): {
   readonly watch: HandshakeWatch;
   readonly clock: SimClock;
-  readonly kernel: { handshakes: Handshakes | undefined; reads: number };
+  readonly kernel: Kernel;
   readonly told: string[];
 } {
   const clock = new SimClock(settle);
-  const kernel: { handshakes: Handshakes | undefined; reads: number } = { handshakes: {}, reads: 0 };
+  const kernel: Kernel = { handshakes: {}, reads: 0, takesMs: 0 };
   const list = async (words: readonly string[]): Promise<unknown> => {
     if (kernel.handshakes === undefined) throw new NftablesError('busy', 'nft is busy', { hint: 'Wait.' });
     const set = words.at(-1) ?? '';
     if (set.endsWith('6')) return Promise.resolve({ nftables: [{ set: {} }] });
     kernel.reads += 1;
+    if (kernel.takesMs > 0) await clock.sleep(kernel.takesMs, { signal: new AbortController().signal });
     const elem = Object.entries(kernel.handshakes).flatMap(([key, [asked, answered]]) => {
       const [host, port] = key.split(':');
       const packets = set === 'asked4' ? asked : answered;
@@ -70,7 +78,13 @@ function routeOf(
   const bound = { ...binding('172.17.0.2', `${service};80`), protocol };
   const route = kernelRoute(
     { binding: bound, pool },
-    { host: HOST, published: NOTHING_PUBLISHED, virtualIps: [address('172.17.0.1')], interfaces: [] },
+    {
+      host: HOST,
+      published: NOTHING_PUBLISHED,
+      virtualIps: [address('172.17.0.1')],
+      interfaces: [],
+      apart: [],
+    },
   );
   assert(typeof route !== 'string');
   return route;
@@ -171,6 +185,20 @@ describe('HandshakeWatch', () => {
     await clock.advance(2_000);
     const { reads } = kernel;
     await clock.advance(2_000);
+    assert.equal(kernel.reads, reads + 1);
+    watch.close();
+  });
+
+  it('takes a tenth of the time at most where readings take long', async () => {
+    const { watch, clock, kernel } = bench();
+    kernel.handshakes = { '10.0.0.2:80': [9, 9] };
+    kernel.takesMs = 1_000;
+    watch.run();
+    await clock.advance(2_000 + 2_000);
+    const { reads } = kernel;
+    await clock.advance(17_999);
+    assert.equal(kernel.reads, reads);
+    await clock.advance(1);
     assert.equal(kernel.reads, reads + 1);
     watch.close();
   });

@@ -20,6 +20,7 @@ const RULES = {
   host: HOST,
   virtualIps: [address('172.17.0.1')],
   interfaces: ['br-8a1f', 'docker0'],
+  apart: [],
 };
 
 const at = (text: string): Endpoint => endpoint(1, { address: address(text) });
@@ -112,6 +113,19 @@ describe('kernelRoute', () => {
       else assert(typeof chosen === 'string' && why.test(chosen), JSON.stringify(chosen));
     });
   }
+
+  it('[P32] leaves a neighbour that their bridge keeps apart, whom this host reaches', () => {
+    const endpoints = [at('172.17.0.9')];
+    const route = { binding: binding('172.17.0.2', '/a;80'), pool: poolOf('/a;80', endpoints) };
+    const published = NOTHING_PUBLISHED;
+    const chosen = kernelRoute(route, { ...RULES, published, apart: ['docker0'] });
+    assert.equal(
+      chosen,
+      'endpoint 172.17.0.9:80 is kept apart from its neighbours by their bridge (docker0)',
+    );
+    const others = kernelRoute(route, { ...RULES, published, apart: ['br-8a1f'] });
+    assert.equal(typeof others, 'object');
+  });
 
   it('tells what is behind another bridge, of the endpoints that are picked and of the others', () => {
     const [near, far] = [at('172.17.0.9'), { ...at('172.18.0.5'), id: endpointId('e2') }];

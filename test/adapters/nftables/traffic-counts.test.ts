@@ -52,6 +52,20 @@ function bench(options = { countsBytes: false }): {
 }
 
 describe('TrafficCounts', () => {
+  it('counts nothing twice of a binding that goes and comes back within the hour', async () => {
+    const { counts, clock, kernel, services, told } = bench();
+    await counts.begin();
+    kernel.flows = { [ONE]: 10 };
+    assert.deepEqual(await told(), { '/a': 10 });
+    services.delete('172.30.0.2 tcp 80');
+    await clock.advance(5_000);
+    await told();
+    services.set('172.30.0.2 tcp 80', '/a');
+    await clock.advance(5_000);
+    kernel.flows = { [ONE]: 11 };
+    assert.deepEqual(await told(), { '/a': 11 });
+  });
+
   const rows: readonly {
     readonly name: string;
     readonly steps: readonly Flows[];
