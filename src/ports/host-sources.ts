@@ -41,6 +41,8 @@ export interface RuleFacts {
   readonly isInputClosed: boolean;
   /** Whether what is forwarded is dropped unless a rule accepts it, and Docker has none that do. */
   readonly isForwardClosed: boolean;
+  /** Whether Docker drops what comes from elsewhere to a container's own address, also answers. */
+  readonly guardsContainers: boolean;
   /** Whether a rule of ours accepts there what was captured. */
   readonly isInputOpened: boolean;
   readonly jumps: readonly JumpFacts[];

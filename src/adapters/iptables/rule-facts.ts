@@ -64,6 +64,7 @@ export async function readRuleFacts(
     ),
     isInputClosed: found.some(({ saved: [four] }) => four !== undefined && isInputClosed(four)),
     isForwardClosed: found.some(({ saved: [four] }) => four !== undefined && isForwardClosed(four)),
+    guardsContainers: all.some(guardsContainers),
     isInputOpened: jumps.some(({ to }) => to === CHAIN.input),
     jumps,
     passages,
@@ -79,6 +80,12 @@ function commandOf({ program }: IptablesVariant, index: number): string {
 function isForwardClosed(saved: SavedRules): boolean {
   const policy = savedTable(saved, 'filter').get('FORWARD')?.policy ?? 'ACCEPT';
   return policy !== 'ACCEPT' && !hasDockerRules([saved]);
+}
+
+/** @see moby, libnetwork/drivers/bridge, filterDirectAccess, since 28: `-d ADDRESS ! -i BRIDGE -j DROP`. */
+function guardsContainers(saved: SavedRules): boolean {
+  const rules = savedTable(saved, 'raw').get('PREROUTING')?.rules ?? [];
+  return rules.some((rule) => targetOf(rule) === 'DROP' && /(?:^| )-d \S+ ! -i \S+/.test(rule));
 }
 
 async function read(

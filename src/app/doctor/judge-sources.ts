@@ -1,7 +1,7 @@
 import { formatProblem } from '../../domain/result.ts';
 import { connectionBudget } from '../connection-budget.ts';
 import { ok, warning, wrong } from './finding.ts';
-import { isServing } from './host-facts.ts';
+import { isServing, wantsKernel } from './host-facts.ts';
 import type { Finding } from './finding.ts';
 import type { HostFacts, HostWishes } from './host-facts.ts';
 
@@ -43,7 +43,7 @@ export function judgeSources(facts: HostFacts, wishes: HostWishes): readonly Fin
     }),
     judgeClock(facts),
     judgeFiles(facts, wishes),
-    ...judgeSourceAddress(wishes),
+    ...judgeSourceAddress(facts, wishes),
   ];
 }
 
@@ -102,10 +102,17 @@ function judgeFiles({ openFileLimit }: HostFacts, { maxConnections }: HostWishes
 }
 
 /** [P31]: known and unavoidable without help of the endpoint, so it is said rather than judged. */
-function judgeSourceAddress({ proxier }: HostWishes): readonly Finding[] {
-  const seen =
-    proxier === 'userspace'
-      ? "endpoints see an address of this host in the place of the consumer's"
-      : "endpoints beyond this host see its address in the place of the consumer's where Docker masquerades";
-  return [ok('source address', seen)];
+function judgeSourceAddress({ rules }: HostFacts, wishes: HostWishes): readonly Finding[] {
+  const check = 'source address';
+  const hidden = "endpoints see an address of this host in the place of the consumer's";
+  if (!wantsKernel(wishes)) return [ok(check, hidden)];
+  const seen = `${hidden}, unless a descriptor has ';source=keep'`;
+  if (!rules.ok || rules.value?.guardsContainers !== true) return [ok(check, seen)];
+  return [
+    ok(
+      check,
+      `${seen}; answers to that arrive only by an interface that Docker trusts`,
+      'docker network create -o com.docker.network.bridge.trusted_host_interfaces=INTERFACE NAME',
+    ),
+  ];
 }

@@ -31,6 +31,7 @@ describe('readRuleFacts', () => {
       firewalls: [],
       isInputClosed: false,
       isForwardClosed: false,
+      guardsContainers: false,
       isInputOpened: false,
       jumps: [],
       passages: [],
@@ -43,6 +44,22 @@ describe('readRuleFacts', () => {
     assert.equal((await readRuleFacts(client, { signal })).isForwardClosed, true);
     client.startForeign('docker');
     assert.equal((await readRuleFacts(client, { signal })).isForwardClosed, false);
+  });
+
+  it("tells whether answers to containers' own addresses are dropped", async () => {
+    for (const [family, rule, guards] of [
+      [4, '-A PREROUTING -d 172.17.0.2/32 ! -i docker0 -j DROP', true],
+      [6, '-A PREROUTING -d fd00::2/128 ! -i docker0 -j DROP', true],
+      [4, '-A PREROUTING -d 172.17.0.2/32 -i eth0 -j ACCEPT', false],
+    ] as const) {
+      const client = new SimIptables({ installed: ['nft'] });
+      const save = client.save.bind(client);
+      client.save = async (place, options) => {
+        const raw = `*raw\n:PREROUTING ACCEPT [0:0]\n${rule}\nCOMMIT\n`;
+        return `${await save(place, options)}${place.family === family ? raw : ''}`;
+      };
+      assert.equal((await readRuleFacts(client, { signal })).guardsContainers, guards, rule);
+    }
   });
 
   it('finds where a rule of ours lets through what goes from bridge to bridge', async () => {

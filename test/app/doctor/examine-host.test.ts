@@ -440,6 +440,23 @@ describe('examineHost', () => {
     assert.match(found?.seen ?? '', /an address of this host in the place of the consumer's/);
   });
 
+  for (const { does, change, seen, advice } of [
+    { does: 'how they may see the other', change: {}, seen: /has ';source=keep'$/, advice: /^$/ },
+    {
+      does: 'what Docker does with answers to it',
+      change: rules({ guardsContainers: true }),
+      seen: /that Docker trusts$/,
+      advice: /trusted_host_interfaces/,
+    },
+  ]) {
+    it(`[P31] says where the kernel carries ${does}`, async () => {
+      const findings = await examine(healthyHost(change), { ...WISHES, proxier: 'auto' });
+      const found = findings.find(({ check }) => check === 'source address');
+      assert.match(found?.seen ?? '', seen);
+      assert.match(found?.advice ?? '', advice);
+    });
+  }
+
   it('waits ten seconds for what does not answer, and finds that out for all at once', async () => {
     const time = new SimClock(settle);
     const never = async (): Promise<never> => Promise.withResolvers<never>().promise;

@@ -26,6 +26,7 @@ export const RULES: RuleFacts = {
   firewalls: [],
   isInputClosed: false,
   isForwardClosed: false,
+  guardsContainers: false,
   isInputOpened: false,
   jumps: [JUMP],
   passages: [],
