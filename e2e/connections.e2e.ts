@@ -28,7 +28,7 @@ const AT_ONCE = 64;
 const RSS_SLACK_KIB = 24 * 1024;
 
 const HELD = 2_000;
-const HELD_FOR_MS = 60_000;
+const HELD_FOR_MS = 30_000;
 const RSS_PER_CONNECTION_KIB = 24;
 
 const SETTLE_TIMEOUT_MS = 15_000;

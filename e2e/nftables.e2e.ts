@@ -213,6 +213,28 @@ describe('embassy --dnat --proxier=nftables on a Docker host with etcd', () => {
     assert.deepEqual(tally(all), { [endpoint.name]: all.length });
   });
 
+  it('[P28] carries on while it hangs, and goes on when it does no more', async () => {
+    await using endpoint = await world.offer(BLUE, 'blue');
+    await using other = await world.serve('other');
+    const consumer = await bound('reader', `${BLUE};80`);
+    await using traffic = await Traffic.start(world.host, consumer, {
+      address: world.virtualIp,
+      port: 80,
+      everyMs: EVERY_MS,
+    });
+    await traffic.more(20);
+    await embassy.signal('SIGSTOP');
+    try {
+      await traffic.more(200);
+      await world.register(BLUE, other);
+    } finally {
+      await embassy.signal('SIGCONT');
+    }
+    await traffic.first('that the other answered', (request) => outcomeOf(request) === other.name);
+    const counts = tally(await traffic.stop());
+    assert.deepEqual(Object.keys(counts).sort(), [endpoint.name, other.name], 'none may fail');
+  });
+
   it('[P37] hands over to a new daemon: the table stays, and no request fails', async () => {
     await using blue = await world.offer(BLUE, 'blue');
     await using green = await world.serve('green');
