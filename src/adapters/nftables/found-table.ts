@@ -55,7 +55,7 @@ export async function ownerOfTable(
  * Reads what the kernel holds of our table: which binding leads to which chain. The rules themselves are not
  * read, since nft would read all there are.
  *
- * @returns Undefined when there is no table, or it is of another layout or of no shape we know. Its chains
+ * @returns Undefined when there is no table, or it is of another layout, of no shape we know, or torn. Its chains
  *   are {@link AS_IT_IS}; interfaces and virtual IPs are left out.
  * @throws {NftablesError} It could not be listed.
  */
@@ -74,6 +74,9 @@ export async function readFoundTable(
   ];
   if (elements === undefined || crossings === undefined) return undefined;
   if (refused === undefined || shown === undefined) return undefined;
+  // What is led and not known to be ours would keep an address to which nobody knows the way.
+  const bound = await readBound('bound', client, options);
+  if (bound === undefined || [...elements.keys()].some((element) => !bound.has(element))) return undefined;
   return {
     interfaces: [],
     virtualIps: [],

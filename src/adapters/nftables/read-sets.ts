@@ -155,7 +155,7 @@ export async function readCrossings(...reading: Reading): Promise<Crossings['ele
  * @throws {NftablesError} It could not be listed.
  */
 export async function readBound(
-  set: 'refused' | 'shown',
+  set: 'bound' | 'refused' | 'shown',
   ...reading: Reading
 ): Promise<KernelTable['shown'] | undefined> {
   const found = await readElements(set, boundListing, reading);

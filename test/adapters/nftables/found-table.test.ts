@@ -34,6 +34,10 @@ const LISTED: Readonly<Record<string, unknown>> = {
     nftables: [{ set: { name: 'crossing4', elem: [{ concat: ['172.30.0.2', 'tcp', 80] }] } }],
   },
   'set inet embassy crossing6': { nftables: [{ set: { name: 'crossing6' } }] },
+  'set inet embassy bound4': {
+    nftables: [{ set: { name: 'bound4', elem: [{ concat: ['172.30.0.2', '172.30.0.1', 'tcp', 80] }] } }],
+  },
+  'set inet embassy bound6': { nftables: [{ set: { name: 'bound6' } }] },
   'set inet embassy shown4': { nftables: [{ set: { name: 'shown4' } }] },
   'set inet embassy shown6': {
     nftables: [{ set: { name: 'shown6', elem: [{ concat: ['fd30::2', 'fd30::1', 'tcp', 80] }] } }],

@@ -456,6 +456,14 @@ describe('the rules of NftablesProxier', () => {
     assert.equal(bench.send(datagram), here);
   });
 
+  it('[P27] are written anew after somebody emptied what tells ours from others', async () => {
+    const bench = await bound();
+    bench.nft.somebody('flush set inet embassy bound4');
+    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), `by net0 to ${E1}`);
+    await bench.clock.advance(30_000);
+    assert.equal(bench.send({ source: CONSUMER, to: PORT_80 }), led(E1));
+  });
+
   it('[P27] are mended within half a minute after somebody changed a binding', async () => {
     const bench = await bound();
     const element = `${CONSUMER} . 172.30.0.1 . tcp . 80`;
