@@ -3,12 +3,15 @@ import { fileURLToPath } from 'node:url';
 import { until } from '../e2e/support/until.ts';
 import { startCarrier } from './carriers.ts';
 import { HTTP_PORT, IPERF_PORT } from './endpoint-service.ts';
-import { memoryOf } from './machine.ts';
+import { busySeconds, memoryOf, trackedKb } from './machine.ts';
 import { readIperf, readWrk } from './tool-output.ts';
 import { HOST_IP } from './testbed.ts';
 import type { Carrier, CarrierPlan } from './carriers.ts';
 import type { BenchName, CarrierName, Readings } from './figures.ts';
 import type { Testbed } from './testbed.ts';
+
+/** What a stream's figure leaves out at its beginning. */
+const OMITTED_S = 0.5;
 
 /** Connections of the load generator at once. */
 const WRK_CONNECTIONS = 50;
@@ -64,8 +67,7 @@ export const BENCH_PLANS: Readonly<Record<BenchName, Bench>> = {
   },
   memory: {
     needs: ['ss'],
-    // The kernel's connections cost the daemon nothing.
-    measures: ({ name, relays, proxy }) => relays && proxy !== undefined && name !== 'kernel',
+    measures: ({ relays, proxy }) => relays && proxy !== undefined,
     warmsUp: false,
     startsFresh: true,
     round: memory,
@@ -78,15 +80,42 @@ export async function redirectLookup(testbed: Testbed): Promise<void> {
   await testbed.redirectOwn({ virtualIp: LOOKUP_VIRTUAL_IP, to: `${HOST_IP}:${LOOKUP_PORT}` });
 }
 
+/** What one stream carried in Gb/s, and what the machine worked for a GB, in seconds. */
+interface Stream {
+  readonly gigabits: number;
+  readonly cpu: number;
+}
+
 /** One stream, as a consumer that copies something has it. */
 async function relay(testbed: Testbed, plan: CarrierPlan, options: RoundOptions): Promise<Readings> {
   const { seconds } = options;
-  const stream = async (direction: readonly string[]): Promise<number> => {
-    const words = ['-c', plan.ip, '-p', String(IPERF_PORT), '-t', String(seconds), '-O', '0.5', '-J'];
+  const stream = async (direction: readonly string[]): Promise<Stream> => {
+    const words = [
+      '-c',
+      plan.ip,
+      '-p',
+      String(IPERF_PORT),
+      '-t',
+      String(seconds),
+      '-O',
+      String(OMITTED_S),
+      '-J',
+    ];
     const settings = { timeoutMs: seconds * 1_000 + GRACE_MS };
-    return readIperf(await testbed.consumer.run(['iperf3', ...words, ...direction], settings));
+    const beforeS = await busySeconds();
+    const gigabits = readIperf(await testbed.consumer.run(['iperf3', ...words, ...direction], settings));
+    const busyS = (await busySeconds()) - beforeS;
+    // What is left out of the figure at its beginning was carried, too.
+    const gigabytes = (gigabits / 8) * (seconds + OMITTED_S);
+    return { gigabits, cpu: busyS / gigabytes };
   };
-  return { toConsumer: await stream(['-R']), toEndpoint: await stream([]) };
+  const [toConsumer, toEndpoint] = [await stream(['-R']), await stream([])];
+  return {
+    toConsumer: toConsumer.gigabits,
+    toConsumerCpu: toConsumer.cpu,
+    toEndpoint: toEndpoint.gigabits,
+    toEndpointCpu: toEndpoint.cpu,
+  };
 }
 
 async function requests(testbed: Testbed, plan: CarrierPlan, options: RoundOptions): Promise<Readings> {
@@ -96,7 +125,10 @@ async function requests(testbed: Testbed, plan: CarrierPlan, options: RoundOptio
 
 async function connections(testbed: Testbed, plan: CarrierPlan, options: RoundOptions): Promise<Readings> {
   const headers = ['-H', 'Connection: close'];
-  return { connections: readWrk(await wrk(testbed, plan, { ...options, headers })).perSecond };
+  const beforeS = await busySeconds();
+  const { perSecond } = readWrk(await wrk(testbed, plan, { ...options, headers }));
+  const busyS = (await busySeconds()) - beforeS;
+  return { connections: perSecond, connectionsCpu: (busyS * 1e6) / (perSecond * options.seconds) };
 }
 
 async function wrk(
@@ -126,8 +158,10 @@ async function memory(testbed: Testbed, plan: CarrierPlan, options: RoundOptions
   return { idleMemory: (after - before) / IDLE_CONNECTIONS };
 }
 
+/** Of the process, and of what the kernel keeps of connections that it tracks. */
 async function memoryNow(carrier: Carrier): Promise<number> {
-  return carrier.program === undefined ? 0 : memoryOf(carrier.program.pid);
+  const tracked = await trackedKb();
+  return carrier.program === undefined ? tracked : tracked + (await memoryOf(carrier.program.pid));
 }
 
 /** A carrier may accept long before it dials: counted is what reached the endpoint. */

@@ -2,6 +2,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import os from 'node:os';
 import { hasProgram, runCommand } from '../e2e/support/command.ts';
 
+/** See sysconf(3), _SC_CLK_TCK: the same on every Linux. */
+const TICKS_PER_SECOND = 100;
+
 /** How each tool tells its version, and what of it is the version. */
 const VERSIONS = [
   { name: 'HAProxy', argv: ['haproxy', '-v'], pattern: /version (\d[\d.]*)/ },
@@ -31,6 +34,30 @@ export async function missing(programs: readonly string[]): Promise<readonly str
   const absent: string[] = [];
   for (const program of new Set(programs)) if (!(await hasProgram(program))) absent.push(program);
   return absent;
+}
+
+/**
+ * The time that all processors of this machine worked since it started, in seconds: whoever they worked for,
+ * and what the kernel does for packets in nobody's name.
+ *
+ * @see proc(5), /proc/stat.
+ */
+export async function busySeconds(): Promise<number> {
+  const [, user, nice, system, , , irq, softirq, steal] =
+    (await readFile('/proc/stat', 'utf8')).split('\n', 1)[0]?.split(/\s+/) ?? [];
+  const ticks = [user, nice, system, irq, softirq, steal].map(Number);
+  return ticks.reduce((sum, each) => sum + each, 0) / TICKS_PER_SECOND;
+}
+
+/**
+ * The memory of what the kernel tracks of connections, in KB of 1 000 bytes; 0 where it does not tell.
+ *
+ * @see slabinfo(5).
+ */
+export async function trackedKb(): Promise<number> {
+  const slabs = await readFile('/proc/slabinfo', 'utf8').catch(() => '');
+  const [, active = 0, size = 0] = /^nf_conntrack +(\d+) +\d+ +(\d+) /m.exec(slabs)?.map(Number) ?? [];
+  return (active * size) / 1_000;
 }
 
 /**

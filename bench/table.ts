@@ -1,6 +1,6 @@
 import { CARRIERS, FIGURES } from './figures.ts';
 import { compare, summarise } from './statistics.ts';
-import type { CarrierName, Figure, FigureName, Readings, Target } from './figures.ts';
+import type { Bound, CarrierName, Figure, FigureName, Readings, Target } from './figures.ts';
 import type { Summary } from './statistics.ts';
 
 /** Between these lines of bench/README.md stands what a run wrote. */
@@ -51,6 +51,9 @@ export function formatTable(results: Results, circumstances: Circumstances): rea
     'embassy / HAProxy',
     'wanted',
     'nftables / direct',
+    'wanted',
+    'nftables / HAProxy',
+    'wanted',
   ];
   return [
     `${facts.join(', ')}. ${rounds} rounds in turn, ` +
@@ -80,18 +83,23 @@ export function replaceTable(page: string, lines: readonly string[]): string {
 }
 
 function rowOf(results: Results, name: FigureName, carriers: readonly CarrierName[]): readonly string[] {
-  const figure = FIGURES[name];
+  const figure: Figure = FIGURES[name];
   const cells = carriers.map((carrier) => formatSummary(summarise(valuesOf(results, carrier, name))));
   const [ours, theirs] = [valuesOf(results, 'embassy', name), valuesOf(results, 'haproxy', name)];
   const ratio = compare(ours, theirs);
   const reached = isReached(figure.target, ratio, summarise(ours));
-  const kernel = compare(valuesOf(results, 'kernel', name), valuesOf(results, 'direct', name));
+  const kernel = valuesOf(results, 'kernel', name);
+  const beside = (other: CarrierName, bound: Bound | undefined): readonly string[] => {
+    const against = compare(kernel, valuesOf(results, other, name));
+    return [formatSummary(against), bound === undefined ? '' : formatBound(bound, '×', against)];
+  };
   return [
     `${figure.title}, ${figure.unit}`,
     ...cells,
     formatSummary(ratio),
     formatTarget(figure, reached),
-    formatSummary(kernel),
+    ...beside('direct', figure.kernel.direct),
+    ...beside('haproxy', figure.kernel.haproxy),
   ];
 }
 
@@ -111,7 +119,7 @@ function isReached(
   }
 }
 
-function isWithin(target: Exclude<Target, { readonly kind: 'none' }>, value: number): boolean {
+function isWithin(target: Bound, value: number): boolean {
   return target.bound === 'at least' ? value >= target.value : value <= target.value;
 }
 
@@ -119,8 +127,15 @@ function isWithin(target: Exclude<Target, { readonly kind: 'none' }>, value: num
 function formatTarget(figure: Figure, reached: boolean | undefined): string {
   const { target, unit } = figure;
   if (target.kind === 'none') return '';
-  const sign = target.bound === 'at least' ? '≥' : '≤';
-  const text = `${sign} ${target.value} ${target.kind === 'ratio' ? '×' : unit}`;
+  return boundInWords(target, target.kind === 'ratio' ? '×' : unit, reached);
+}
+
+function formatBound(bound: Bound, unit: string, summary: Summary | undefined): string {
+  return boundInWords(bound, unit, summary && isWithin(bound, summary.median));
+}
+
+function boundInWords({ bound, value }: Bound, unit: string, reached: boolean | undefined): string {
+  const text = `${bound === 'at least' ? '≥' : '≤'} ${value} ${unit}`;
   if (reached === undefined) return text;
   return `${text}, ${reached ? 'reached' : 'missed'}`;
 }

@@ -55,8 +55,8 @@ export async function ownerOfTable(
  * Reads what the kernel holds of our table: which binding leads to which chain. The rules themselves are not
  * read, since nft would read all there are.
  *
- * @returns Undefined when there is no table, or it is of another layout, of no shape we know, or torn. Its chains
- *   are {@link AS_IT_IS}; interfaces and virtual IPs are left out.
+ * @returns Undefined when there is no table, or it is of another layout, of no shape we know, or torn. Its
+ *   chains are {@link AS_IT_IS}; interfaces and virtual IPs are left out.
  * @throws {NftablesError} It could not be listed.
  */
 export async function readFoundTable(
