@@ -113,7 +113,8 @@ try {
   const consumer = await lab.consumer(2);
   await lab.serveEndpoints(2);
   const lines = [
-    '| services of 10 endpoints | cold load, ms | a change, median ms | p99 ms | first connection, median ms | p99 ms |',
+    '| services of 10 endpoints | cold load, ms | a change, median ms | p99 ms ' +
+      '| first connection, median ms | p99 ms |',
     '| ---: | ---: | ---: | ---: | ---: | ---: |',
   ];
   for (const services of SIZES) lines.push(await measure(lab, consumer, services));

@@ -3,6 +3,7 @@ import { crossingChanges, crossingElementOf, NO_CROSSINGS } from './crossing-scr
 import { elementOf, poolRule } from './kernel-table.ts';
 import { NftablesError } from './nftables-client.ts';
 import { ownChanges } from './own-script.ts';
+import { shownChanges } from './shown-script.ts';
 import { layoutScript, TABLE } from './table-layout.ts';
 import type { IpAddress, Port } from '../../domain/address.ts';
 import type { Balance } from '../../domain/balance.ts';
@@ -55,6 +56,7 @@ function trialScript(): string {
     `add element ${TABLE} bindings4 { ${element} : goto pool-${BALANCES[0] ?? ''} }`,
     ...crossingChanges(NO_CROSSINGS, { mark: 1, elements: new Map([[crossingElementOf({ binding }), 4]]) }),
     ...ownChanges(false, true),
+    ...shownChanges(false, true),
     `delete table ${TABLE}`,
   ];
   return `${lines.map((line) => line.replace(TABLE, TRIAL_TABLE)).join('\n')}\n`;

@@ -2,6 +2,7 @@ import { familyOf, parseIpAddress, parsePort } from '../../domain/address.ts';
 import { bindingId } from '../../domain/binding.ts';
 import { crossingChanges, NO_CROSSINGS } from './crossing-script.ts';
 import { ownChanges } from './own-script.ts';
+import { shownChanges } from './shown-script.ts';
 import { setChanges, withoutChains } from './set-changes.ts';
 import { FAMILIES, layoutScript, OCCASIONAL_CHAINS, TABLE } from './table-layout.ts';
 import type { AddressFamily, IpAddress, Port, Protocol, SocketAddress } from '../../domain/address.ts';
@@ -163,6 +164,7 @@ function changesBetween(before: KernelTable, after: KernelTable, refilled = befo
   }
   lines.push(...crossingChanges(before.crossings, after.crossings));
   lines.push(...ownChanges(before.hasOwn, after.hasOwn));
+  lines.push(...shownChanges(before.shown.size > 0, after.shown.size > 0));
   for (const [name, rule] of after.chains) {
     const old = before.chains.get(name);
     if (old === rule) continue;

@@ -245,6 +245,6 @@ export class TableKeeper {
 }
 
 /** What the occasional chains follow from. */
-function occasions({ crossings, hasOwn }: KernelTable): string {
-  return `${crossings.elements.size > 0} ${hasOwn}`;
+function occasions({ crossings, hasOwn, shown }: KernelTable): string {
+  return `${crossings.elements.size > 0} ${hasOwn} ${shown.size > 0}`;
 }

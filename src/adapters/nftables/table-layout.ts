@@ -4,7 +4,7 @@ import type { AddressFamily, Protocol } from '../../domain/address.ts';
 export const TABLE = 'inet embassy';
 
 /** Counts up when what is fixed changes its shape: a table of another layout is replaced, not adopted. */
-const LAYOUT = 7;
+const LAYOUT = 8;
 
 /** How the set is called that tells the layout, whichever it is. */
 const LAYOUT_NAME = 'layout-';
@@ -19,7 +19,7 @@ export function isLayoutSet(name: string): boolean {
 
 /** Before Docker's own NAT (dstnat, srcnat), whose first decision for a connection would win. */
 export const PREROUTING_PRIORITY = -110;
-const POSTROUTING_PRIORITY = 90;
+export const POSTROUTING_PRIORITY = 90;
 export const FORWARD_PRIORITY = -10;
 
 /** Behind Docker's, for what nobody gave another source. */
@@ -29,7 +29,7 @@ const LATE_PRIORITY = 110;
 const INPUT_PRIORITY = -5;
 
 export const FAMILIES: readonly AddressFamily[] = [4, 6];
-const PROTOCOLS: readonly Protocol[] = ['tcp', 'udp'];
+export const PROTOCOLS: readonly Protocol[] = ['tcp', 'udp'];
 
 /** How long a flow is counted on after its last connection or packet. */
 const FLOWS_FOR = '1h';
@@ -71,10 +71,14 @@ export const CROSSING_CHAINS = { marks: 'crossing', unmarks: 'crossed' } as cons
  */
 export const OWN_CHAINS = { leads: 'own-output', answers: 'own-answered' } as const;
 
+/** The chain that is there while endpoints of some binding see the consumer's own address. */
+export const SHOWN_CHAIN = 'shown';
+
 /** The chains that are there while something needs them. */
 export const OCCASIONAL_CHAINS: readonly string[] = [
   ...Object.values(CROSSING_CHAINS),
   ...Object.values(OWN_CHAINS),
+  SHOWN_CHAIN,
 ];
 
 /** How a pool's chain is called. */
@@ -198,7 +202,7 @@ export function matchesOf(family: AddressFamily): Matches {
 }
 
 /** What the consumer of a connection dialled, as bindings have it; nft wants the protocol to be known. */
-function dialled(ip: 'ip' | 'ip6'): string {
+export function dialled(ip: 'ip' | 'ip6'): string {
   return `ct original ${ip} saddr . ct original ${ip} daddr . meta l4proto . ct original proto-dst`;
 }
 
@@ -220,12 +224,6 @@ function rulesOf(family: AddressFamily, { countsBytes }: LayoutOptions): readonl
     `${ours('udp')} update @opened${family} { ${there} }`,
     // An endpoint on a bridge of this host would answer its neighbour directly, past the translation.
     ...PROTOCOLS.map((protocol) => `oifname @interfaces ${ours(protocol)} masquerade`),
-    // To accept would end this chain alone, and later ones masquerade all the same: the first translation of
-    // a connection is its only one, so that is to its own address.
-    ...PROTOCOLS.map(
-      (protocol) =>
-        `meta l4proto ${protocol} ct status dnat ${dialled(ip)} @shown${family} snat ${ip} to ${ip} saddr`,
-    ),
   ];
   const forward = [
     `${invalid} drop`,

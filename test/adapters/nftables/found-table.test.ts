@@ -10,7 +10,7 @@ const NEVER = { signal: new AbortController().signal };
 
 /** As nft 1.0.6 lists them. */
 const LISTED: Readonly<Record<string, unknown>> = {
-  'set inet embassy layout-7': { nftables: [{ metainfo: {} }, { set: { name: 'layout-7' } }] },
+  'set inet embassy layout-8': { nftables: [{ metainfo: {} }, { set: { name: 'layout-7' } }] },
   chains: {
     nftables: [
       { metainfo: { version: '1.0.6' } },
@@ -69,7 +69,7 @@ describe('readFoundTable', () => {
 
   it('finds nothing of use in a table of another layout, or of no shape we know', async () => {
     for (const changed of [
-      { 'set inet embassy layout-7': undefined },
+      { 'set inet embassy layout-8': undefined },
       { 'map inet embassy bindings4': undefined },
       { 'set inet embassy crossing6': undefined },
       { 'set inet embassy shown4': undefined },

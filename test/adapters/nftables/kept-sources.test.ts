@@ -49,6 +49,20 @@ describe('source=keep', () => {
     assert.deepEqual(kernel.log.messages('warn'), []);
   });
 
+  it('[P27] is mended where somebody flushes its chain, and comes and goes without a word', async () => {
+    const pool = told('/a;80', [E1]);
+    const kernel = await bench([binding(CONSUMER, '/a;80'), pool]);
+    await kernel.sync([keeping(CONSUMER, '/a;80'), pool]);
+    await kernel.clock.advance(60_000);
+    await kernel.sync([binding(CONSUMER, '/a;80'), pool]);
+    await kernel.clock.advance(60_000);
+    assert.deepEqual(kernel.log.messages('warn'), []);
+    await kernel.sync([keeping(CONSUMER, '/a;80'), pool]);
+    kernel.nft.somebody('flush chain inet embassy shown');
+    await kernel.clock.advance(3_000);
+    assert.equal(kernel.send({ source: CONSUMER, to: PORT_80 }), `by net0 to ${E1}`);
+  });
+
   it('goes with its descriptor, and is as it was after a restart', async () => {
     const pool = told('/a;80', [E1]);
     const kernel = new RulesBench({ keepsRules: true });
