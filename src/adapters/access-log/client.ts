@@ -87,7 +87,12 @@ export class AccessLogFile implements AccessLog, AsyncDisposable {
     this.#stream.end();
     await closed;
     // One that could not be written is open still, and would try again for as long as the process lives.
-    if (!this.#isClosed) this.#stream.destroy();
+    if (this.#isClosed) return;
+    const released = new Promise<void>((resolve) => {
+      this.#stream.once('close', resolve);
+    });
+    this.#stream.destroy();
+    await released;
   }
 }
 
