@@ -88,9 +88,8 @@ export class AccessLogFile implements AccessLog, AsyncDisposable {
     await closed;
     // One that could not be written is open still, and would try again for as long as the process lives.
     if (this.#isClosed) return;
-    const released = new Promise<void>((resolve) => {
-      this.#stream.once('close', resolve);
-    });
+    // A disk may refuse even to be closed.
+    const released = once(this.#stream, 'close').catch(() => undefined);
     this.#stream.destroy();
     await released;
   }
