@@ -13,11 +13,11 @@ import { createFastRelay } from './adapters/node/fast-relay.ts';
 import { addressesOfInterface, hostAddresses, isLocalAddress } from './adapters/node/interfaces.ts';
 import { MarkedDescriptors } from './adapters/node/marked-descriptors.ts';
 import { NodeClock } from './adapters/node/node-clock.ts';
-import { NodeDialer } from './adapters/node/node-dialer.ts';
 import { NodeProber } from './adapters/node/node-prober.ts';
 import { NodeResolver } from './adapters/node/node-resolver.ts';
 import { NodeRandom } from './adapters/node/node-random.ts';
 import { SOCKET_TUNING_DEFAULT } from './adapters/node/socket-options.ts';
+import { createDialer } from './adapters/node/sockets.ts';
 import { stopSignals } from './adapters/node/stop-signals.ts';
 import { findSupervisor } from './adapters/node/supervisor.ts';
 import { program } from './cli/program.ts';
@@ -162,7 +162,7 @@ async function run(
   if (options.capture.kind === 'none') tellUncaptured(options, HOST, log);
   const isCapturing = options.capture.kind === 'dnat' || options.capture.kind === 'redirect';
   const marked = new MarkedDescriptors({ log }, isCapturing ? virtualIps : []);
-  const dialer = new NodeDialer({ clock }, SOCKET_TUNING_DEFAULT, {
+  const dialer = createDialer({ clock }, SOCKET_TUNING_DEFAULT, {
     descriptorFor: (address) => marked.open(address),
   });
   const relay = createFastRelay({ clock, fallback: createRelay({ clock }) });

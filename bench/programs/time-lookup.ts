@@ -6,9 +6,8 @@
  */
 import { MemoryLog } from '../../sim/log.ts';
 import { NodeClock } from '../../src/adapters/node/node-clock.ts';
-import { NodeDialer } from '../../src/adapters/node/node-dialer.ts';
-import { NodeListener } from '../../src/adapters/node/node-listener.ts';
 import { SOCKET_TUNING_DEFAULT } from '../../src/adapters/node/socket-options.ts';
+import { createDialer, createListener } from '../../src/adapters/node/sockets.ts';
 import { parseSocketAddress } from '../../src/domain/address.ts';
 import type { AcceptedConnection } from '../../src/ports/connection.ts';
 
@@ -22,9 +21,9 @@ if (at === undefined || dialled === undefined) throw new Error('two addresses an
 
 const clock = new NodeClock();
 const accepted = Promise.withResolvers<AcceptedConnection>();
-const listener = new NodeListener({ log: new MemoryLog() }, SOCKET_TUNING_DEFAULT);
+const listener = createListener({ log: new MemoryLog() }, SOCKET_TUNING_DEFAULT);
 const listening = await listener.listen(at, accepted.resolve);
-const dialer = new NodeDialer({ clock }, SOCKET_TUNING_DEFAULT);
+const dialer = createDialer({ clock }, SOCKET_TUNING_DEFAULT);
 const { signal } = new AbortController();
 const connection = await dialer.dial(dialled, { timeoutMs: 5_000, signal });
 const subject = await accepted.promise;

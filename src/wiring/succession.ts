@@ -1,6 +1,6 @@
 import { SOCKET_TUNING_DEFAULT } from '../adapters/node/socket-options.ts';
 import { InheritedListener } from '../adapters/node/inherited-listener.ts';
-import { NodeListener } from '../adapters/node/node-listener.ts';
+import { createListener } from '../adapters/node/sockets.ts';
 import { findPredecessor, onUpgradeSignal, startSuccessor } from '../adapters/node/upgrade-processes.ts';
 import { ProxierPair } from '../app/proxier-pair.ts';
 import { HandOver } from '../app/upgrade/hand-over.ts';
@@ -8,6 +8,7 @@ import { TakeOver } from '../app/upgrade/take-over.ts';
 import { handingOverProxier, waitingProxier } from '../app/upgrade/upgrading-proxier.ts';
 import { SuccessorError } from '../ports/upgrade.ts';
 import { failureInWords } from './failure-in-words.ts';
+import type { AdoptingListener } from '../adapters/node/adopting-listener.ts';
 import type { Supervisor } from '../adapters/node/supervisor.ts';
 import type { Daemon } from '../app/daemon.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -39,7 +40,7 @@ export class Succession implements AsyncDisposable {
   readonly listener: Listener;
   readonly #log: Log;
   readonly #clock: Clock;
-  readonly #own: NodeListener;
+  readonly #own: AdoptingListener;
   readonly #inherited: InheritedListener | undefined;
   readonly #takeOver: TakeOver;
   readonly #shape: string;
@@ -60,7 +61,7 @@ export class Succession implements AsyncDisposable {
     this.#pid = options.pid;
     this.#log = log;
     this.#clock = clock;
-    this.#own = new NodeListener({ log }, SOCKET_TUNING_DEFAULT);
+    this.#own = createListener({ log }, SOCKET_TUNING_DEFAULT);
     const inheritance: Inheritance | undefined = findPredecessor(options.environment);
     if (inheritance !== undefined && inheritance.shape !== options.shape) {
       const change = `from '${inheritance.shape}' to '${options.shape}'`;

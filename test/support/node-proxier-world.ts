@@ -3,9 +3,8 @@ import { SimClock } from '../../sim/clock.ts';
 import { MemoryLog } from '../../sim/log.ts';
 import { MemoryMetrics } from '../../sim/metrics.ts';
 import { createFastRelay } from '../../src/adapters/node/fast-relay.ts';
-import { NodeDialer } from '../../src/adapters/node/node-dialer.ts';
-import { NodeListener } from '../../src/adapters/node/node-listener.ts';
 import { SOCKET_TUNING_DEFAULT } from '../../src/adapters/node/socket-options.ts';
+import { createDialer, createListener } from '../../src/adapters/node/sockets.ts';
 import { createRelay } from '../../src/app/relay.ts';
 import { UserspaceProxier } from '../../src/app/userspace-proxier.ts';
 import { endpointId } from '../../src/domain/endpoint.ts';
@@ -67,8 +66,8 @@ export async function nodeProxierWorld(place: NodePlace): Promise<ProxierWorld> 
   };
   const clock = new SimClock(turns);
   const log = new MemoryLog();
-  const listener = new NodeListener({ log }, SOCKET_TUNING_DEFAULT);
-  const dialer = new NodeDialer({ clock }, SOCKET_TUNING_DEFAULT);
+  const listener = createListener({ log }, SOCKET_TUNING_DEFAULT);
+  const dialer = createDialer({ clock }, SOCKET_TUNING_DEFAULT);
   const relay = createFastRelay({ clock, fallback: createRelay({ clock }) });
   const proxier = new UserspaceProxier(
     { clock, log, listener, isLocal: () => false, dialer, relay, metrics: new MemoryMetrics() },

@@ -3,15 +3,15 @@ import { BoundSocket, Socket, createServer } from 'node:net';
 import { once } from 'node:events';
 import { SimClock } from '../../sim/clock.ts';
 import { MemoryLog } from '../../sim/log.ts';
-import { NodeDialer } from '../../src/adapters/node/node-dialer.ts';
-import { NodeListener } from '../../src/adapters/node/node-listener.ts';
 import { SOCKET_TUNING_DEFAULT } from '../../src/adapters/node/socket-options.ts';
+import { createDialer, createListener } from '../../src/adapters/node/sockets.ts';
 import { at } from './addresses.ts';
 import { settle } from './settle.ts';
 import type { SocketAddress } from '../../src/domain/address.ts';
 import type { AcceptedConnection, Connection } from '../../src/ports/connection.ts';
 import type { Dialer } from '../../src/ports/dialer.ts';
 import type { Listener } from '../../src/ports/listener.ts';
+import type { SocketKind } from '../../src/adapters/node/sockets.ts';
 import type { TcpWorld } from './tcp-world.ts';
 
 /** Both sides' socket buffers at their largest (4 MB to send, 6 MB received), and what embassy holds. */
@@ -21,7 +21,7 @@ const HELD_BYTES_MAX = 12_000_000;
 const TURNS_PER_SETTLE = 5;
 
 /** The loopback of this machine. Whatever was opened in it is reset when it is disposed of. */
-export async function nodeTcpWorld(host = '127.0.0.1'): Promise<TcpWorld> {
+export async function nodeTcpWorld(host = '127.0.0.1', kind?: SocketKind): Promise<TcpWorld> {
   const clock = new SimClock(async () => {
     for (let turn = 0; turn < TURNS_PER_SETTLE; turn += 1) await settle();
   });
@@ -30,8 +30,8 @@ export async function nodeTcpWorld(host = '127.0.0.1'): Promise<TcpWorld> {
     opened.add(connection);
     return connection;
   };
-  const listener = new NodeListener({ log: new MemoryLog() }, SOCKET_TUNING_DEFAULT);
-  const dialer = new NodeDialer({ clock }, SOCKET_TUNING_DEFAULT);
+  const listener = createListener({ log: new MemoryLog() }, SOCKET_TUNING_DEFAULT, kind);
+  const dialer = createDialer({ clock }, SOCKET_TUNING_DEFAULT, undefined, kind);
   const listeners: AsyncDisposable[] = [];
   const keptListener: Listener = {
     listen: async (address, onConnection) => {

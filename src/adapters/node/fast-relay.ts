@@ -1,8 +1,8 @@
-import { NodeConnection } from './node-connection.ts';
+import { isRelayed } from './relayed-connection.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { RelayEnd } from '../../ports/metrics.ts';
 import type { Relay, RelayOptions, RelayOutcome } from '../../ports/relay.ts';
-import type { Sink } from './node-connection.ts';
+import type { RelayedConnection, Sink } from './relayed-connection.ts';
 
 /** What the fast relay works with. */
 export interface FastRelayDependencies {
@@ -20,7 +20,7 @@ export interface FastRelayDependencies {
 export function createFastRelay(dependencies: FastRelayDependencies): Relay {
   const { clock, fallback } = dependencies;
   return async (downstream, upstream, options) => {
-    const ours = downstream instanceof NodeConnection && upstream instanceof NodeConnection;
+    const ours = isRelayed(downstream) && isRelayed(upstream);
     return ours && downstream.isQuiet && upstream.isQuiet
       ? new SocketRelay(clock, options, downstream, upstream).run()
       : fallback(downstream, upstream, options);
@@ -38,7 +38,12 @@ class SocketRelay {
   #lastMoveAtMs = 0;
   #cancelTimer: (() => void) | undefined;
 
-  constructor(clock: Clock, options: RelayOptions, downstream: NodeConnection, upstream: NodeConnection) {
+  constructor(
+    clock: Clock,
+    options: RelayOptions,
+    downstream: RelayedConnection,
+    upstream: RelayedConnection,
+  ) {
     this.#clock = clock;
     this.#options = options;
     this.#toUpstream = new Flow(this, downstream, upstream);
@@ -99,13 +104,13 @@ class SocketRelay {
 
 /** One direction: takes what arrives at its source and pushes it to its target. */
 class Flow implements Sink {
-  readonly source: NodeConnection;
-  readonly #target: NodeConnection;
+  readonly source: RelayedConnection;
+  readonly #target: RelayedConnection;
   readonly #relay: SocketRelay;
   #moved = 0;
   #hasEnded = false;
 
-  constructor(relay: SocketRelay, source: NodeConnection, target: NodeConnection) {
+  constructor(relay: SocketRelay, source: RelayedConnection, target: RelayedConnection) {
     this.#relay = relay;
     this.source = source;
     this.#target = target;

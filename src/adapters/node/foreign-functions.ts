@@ -4,6 +4,11 @@ import { createRequire } from 'node:module';
 export interface ForeignFunctions {
   load(path: string | null): { func(definition: string): (...values: readonly unknown[]) => unknown };
   errno(): number;
+  /** Declares a function's type, to be called back by. */
+  proto(definition: string): unknown;
+  pointer(type: unknown): unknown;
+  /** Makes a function that native code may call until the process ends. */
+  register(callback: (...values: readonly unknown[]) => unknown, type: unknown): unknown;
   struct(members: Readonly<Record<string, string>>): unknown;
   decode(pointer: unknown, type: unknown): unknown;
   array(type: string, length: number): unknown;

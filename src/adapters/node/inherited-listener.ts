@@ -4,11 +4,11 @@ import type { SocketAddress } from '../../domain/address.ts';
 import type { AcceptedConnection } from '../../ports/connection.ts';
 import type { Listener, Listening } from '../../ports/listener.ts';
 import type { Log } from '../../ports/log.ts';
-import type { NodeListener } from './node-listener.ts';
+import type { AdoptingListener } from './adopting-listener.ts';
 
 /** What an inheriting listener works with. */
 export interface InheritedListenerDependencies {
-  readonly listener: NodeListener;
+  readonly listener: AdoptingListener;
   readonly log: Log;
 }
 

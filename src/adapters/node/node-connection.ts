@@ -4,23 +4,8 @@ import { resetSocket } from './socket-options.ts';
 import { handleOf } from './tcp-handle.ts';
 import type { Socket } from 'node:net';
 import type { SocketAddress } from '../../domain/address.ts';
-import type { Connection } from '../../ports/connection.ts';
+import type { RelayedConnection, Sink } from './relayed-connection.ts';
 import type { Intake, TcpHandle } from './tcp-handle.ts';
-
-/** Who takes what arrives on a connection, as it arrives, in place of `read`. */
-export interface Sink {
-  /**
-   * Takes bytes.
-   *
-   * @param count - How many of the buffer's first bytes, ≥ 1; they are overwritten after the call.
-   * @returns False when no more can be taken until `resumeReading` is called.
-   */
-  bytes(count: number, buffer: Uint8Array): boolean;
-  /** The peer shut down writing. */
-  ended(): void;
-  /** Nothing is left open. `lost`: it ended before its bytes did. */
-  closed(lost: boolean): void;
-}
 
 /** The two sides of a connection. */
 export interface Sides {
@@ -37,7 +22,7 @@ interface PendingRead {
  * A TCP connection of this machine. Nothing is read before somebody asks: by `read`, one chunk at a time, or
  * by a sink that took over, without a promise and a copy for each chunk.
  */
-export class NodeConnection implements Connection {
+export class NodeConnection implements RelayedConnection {
   readonly closed: Promise<void>;
   readonly peer: SocketAddress;
   readonly local: SocketAddress;

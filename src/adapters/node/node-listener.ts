@@ -11,8 +11,9 @@ import { handleOf, localOf, peerOf, takeHandles } from './tcp-handle.ts';
 import type { Server } from 'node:net';
 import type { SocketAddress } from '../../domain/address.ts';
 import type { AcceptedConnection } from '../../ports/connection.ts';
-import type { Listener, Listening } from '../../ports/listener.ts';
+import type { Listening } from '../../ports/listener.ts';
 import type { Log } from '../../ports/log.ts';
+import type { AdoptingListener } from './adopting-listener.ts';
 import type { SocketTuning } from './socket-options.ts';
 import type { TcpHandle } from './tcp-handle.ts';
 
@@ -35,7 +36,7 @@ export interface ListenerDependencies {
 }
 
 /** Opens listeners of this machine. */
-export class NodeListener implements Listener {
+export class NodeListener implements AdoptingListener {
   readonly #log: Log;
   readonly #tuning: SocketTuning;
   readonly #open = new Map<Server, SocketAddress>();

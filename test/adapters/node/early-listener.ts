@@ -5,9 +5,8 @@
 import { execFileSync } from 'node:child_process';
 import { MemoryLog } from '../../../sim/log.ts';
 import { NodeClock } from '../../../src/adapters/node/node-clock.ts';
-import { NodeDialer } from '../../../src/adapters/node/node-dialer.ts';
-import { NodeListener } from '../../../src/adapters/node/node-listener.ts';
 import { SOCKET_TUNING_DEFAULT } from '../../../src/adapters/node/socket-options.ts';
+import { createDialer, createListener } from '../../../src/adapters/node/sockets.ts';
 import { at } from '../../support/addresses.ts';
 import type { AcceptedConnection } from '../../../src/ports/connection.ts';
 
@@ -28,14 +27,14 @@ const { signal } = new AbortController();
 for (const link of LINKS) execFileSync('ip', link.split(' '));
 const address = execFileSync('ip', ['-6', 'address', 'show', 'dev', 'bridge9'], { encoding: 'utf8' });
 const arrived = Promise.withResolvers<AcceptedConnection>();
-const listening = await new NodeListener({ log: new MemoryLog() }, SOCKET_TUNING_DEFAULT).listen(
+const listening = await createListener({ log: new MemoryLog() }, SOCKET_TUNING_DEFAULT).listen(
   at('[fd00:9::1]:9999'),
   (connection) => {
     arrived.resolve(connection);
   },
 );
 for (const link of JOIN) execFileSync('ip', link.split(' '));
-const dialer = new NodeDialer({ clock }, SOCKET_TUNING_DEFAULT);
+const dialer = createDialer({ clock }, SOCKET_TUNING_DEFAULT);
 let isReached = false;
 for (let tries = 0; tries < TRIES && !isReached; tries += 1) {
   isReached = await dialer.dial(at('[fd00:9::1]:9999'), { timeoutMs: 1_000, signal }).then(

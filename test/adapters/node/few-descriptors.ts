@@ -5,9 +5,8 @@
 import { closeSync, openSync } from 'node:fs';
 import { MemoryLog } from '../../../sim/log.ts';
 import { NodeClock } from '../../../src/adapters/node/node-clock.ts';
-import { NodeDialer } from '../../../src/adapters/node/node-dialer.ts';
-import { NodeListener } from '../../../src/adapters/node/node-listener.ts';
 import { SOCKET_TUNING_DEFAULT } from '../../../src/adapters/node/socket-options.ts';
+import { createDialer, createListener } from '../../../src/adapters/node/sockets.ts';
 import { freeAddress } from '../../support/node-tcp-world.ts';
 
 /** Far more than this program is allowed. */
@@ -15,8 +14,8 @@ const DESCRIPTORS_MAX = 10_000;
 const CONSUMERS = 3;
 
 const options = { timeoutMs: 5_000, signal: new AbortController().signal };
-const dialer = new NodeDialer({ clock: new NodeClock() }, SOCKET_TUNING_DEFAULT);
-const listener = new NodeListener({ log: new MemoryLog() }, SOCKET_TUNING_DEFAULT);
+const dialer = createDialer({ clock: new NodeClock() }, SOCKET_TUNING_DEFAULT);
+const listener = createListener({ log: new MemoryLog() }, SOCKET_TUNING_DEFAULT);
 const address = await freeAddress('127.0.0.1');
 let accepted = 0;
 const listening = await listener.listen(address, (connection) => {

@@ -6,8 +6,8 @@
 import { MemoryLog } from '../../../sim/log.ts';
 import { InheritedListener } from '../../../src/adapters/node/inherited-listener.ts';
 import { NodeClock } from '../../../src/adapters/node/node-clock.ts';
-import { NodeListener } from '../../../src/adapters/node/node-listener.ts';
 import { SOCKET_TUNING_DEFAULT } from '../../../src/adapters/node/socket-options.ts';
+import { createListener } from '../../../src/adapters/node/sockets.ts';
 import { findPredecessor, startSuccessor } from '../../../src/adapters/node/upgrade-processes.ts';
 import { at } from '../../support/addresses.ts';
 
@@ -17,7 +17,7 @@ const LIFE_MS = 8_000;
 const where = at(process.argv[2] ?? '');
 const unwanted = at(process.argv[3] ?? '');
 const [log, inheritance] = [new MemoryLog(), findPredecessor(process.env)];
-const own = new NodeListener({ log }, SOCKET_TUNING_DEFAULT);
+const own = createListener({ log }, SOCKET_TUNING_DEFAULT);
 new NodeClock().schedule(LIFE_MS, () => process.exit(3));
 
 if (inheritance === undefined) {

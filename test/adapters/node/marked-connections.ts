@@ -6,9 +6,8 @@ import { execFileSync } from 'node:child_process';
 import { MemoryLog } from '../../../sim/log.ts';
 import { MarkedDescriptors } from '../../../src/adapters/node/marked-descriptors.ts';
 import { NodeClock } from '../../../src/adapters/node/node-clock.ts';
-import { NodeDialer } from '../../../src/adapters/node/node-dialer.ts';
-import { NodeListener } from '../../../src/adapters/node/node-listener.ts';
 import { SOCKET_TUNING_DEFAULT } from '../../../src/adapters/node/socket-options.ts';
+import { createDialer, createListener } from '../../../src/adapters/node/sockets.ts';
 import { OWN_TRAFFIC_MARK } from '../../../src/ports/redirector.ts';
 import { at } from '../../support/addresses.ts';
 import { address } from '../../support/endpoints.ts';
@@ -30,7 +29,7 @@ const log = new MemoryLog();
 let arrived = Promise.withResolvers<AcceptedConnection>();
 const listening = await Promise.all(
   [...ENDPOINTS, at('[::]:9999')].map(async (where) =>
-    new NodeListener({ log }, SOCKET_TUNING_DEFAULT).listen(where, (connection) => {
+    createListener({ log }, SOCKET_TUNING_DEFAULT).listen(where, (connection) => {
       arrived.resolve(connection);
     }),
   ),
@@ -38,8 +37,8 @@ const listening = await Promise.all(
 const marked = new MarkedDescriptors({ log }, CAPTURED);
 const clock = new NodeClock();
 const dialers = {
-  plain: new NodeDialer({ clock }, SOCKET_TUNING_DEFAULT),
-  marked: new NodeDialer({ clock }, SOCKET_TUNING_DEFAULT, { descriptorFor: (to) => marked.open(to) }),
+  plain: createDialer({ clock }, SOCKET_TUNING_DEFAULT),
+  marked: createDialer({ clock }, SOCKET_TUNING_DEFAULT, { descriptorFor: (to) => marked.open(to) }),
 };
 const seen: Record<string, number[]> = {};
 for (const [name, dialer] of Object.entries(dialers)) {

@@ -5,9 +5,8 @@
 import { execFileSync } from 'node:child_process';
 import { MemoryLog } from '../../../sim/log.ts';
 import { NodeClock } from '../../../src/adapters/node/node-clock.ts';
-import { NodeDialer } from '../../../src/adapters/node/node-dialer.ts';
-import { NodeListener } from '../../../src/adapters/node/node-listener.ts';
 import { SOCKET_TUNING_DEFAULT } from '../../../src/adapters/node/socket-options.ts';
+import { createDialer, createListener } from '../../../src/adapters/node/sockets.ts';
 import { formatSocketAddress } from '../../../src/domain/address.ts';
 import { DialError } from '../../../src/ports/dialer.ts';
 import { at } from '../../support/addresses.ts';
@@ -34,8 +33,8 @@ const DIALLED = [
 const NO_WAY = '192.0.2.1:80';
 
 const options = { timeoutMs: 5_000, signal: new AbortController().signal };
-const dialer = new NodeDialer({ clock: new NodeClock() }, SOCKET_TUNING_DEFAULT);
-const listener = new NodeListener({ log: new MemoryLog() }, SOCKET_TUNING_DEFAULT);
+const dialer = createDialer({ clock: new NodeClock() }, SOCKET_TUNING_DEFAULT);
+const listener = createListener({ log: new MemoryLog() }, SOCKET_TUNING_DEFAULT);
 let arrived = Promise.withResolvers<AcceptedConnection>();
 
 for (const address of ADDRESSES) execFileSync('ip', ['address', 'add', address, 'dev', 'lo', 'nodad']);

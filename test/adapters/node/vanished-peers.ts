@@ -5,8 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { MemoryLog } from '../../../sim/log.ts';
 import { NodeClock } from '../../../src/adapters/node/node-clock.ts';
-import { NodeDialer } from '../../../src/adapters/node/node-dialer.ts';
-import { NodeListener } from '../../../src/adapters/node/node-listener.ts';
+import { createDialer, createListener } from '../../../src/adapters/node/sockets.ts';
 import { ConnectionLostError } from '../../../src/ports/connection.ts';
 import { at } from '../../support/addresses.ts';
 import type { SocketTuning } from '../../../src/adapters/node/socket-options.ts';
@@ -19,11 +18,11 @@ const options = { timeoutMs: 5_000, signal: new AbortController().signal };
 const clock = new NodeClock();
 const accepted: AcceptedConnection[] = [];
 const both = Promise.withResolvers<undefined>();
-const listening = await new NodeListener({ log: new MemoryLog() }, TUNING).listen(ADDRESS, (connection) => {
+const listening = await createListener({ log: new MemoryLog() }, TUNING).listen(ADDRESS, (connection) => {
   accepted.push(connection);
   if (accepted.length === 2) both.resolve(undefined);
 });
-const dialer = new NodeDialer({ clock }, TUNING);
+const dialer = createDialer({ clock }, TUNING);
 const dialled = [await dialer.dial(ADDRESS, options), await dialer.dial(ADDRESS, options)];
 await both.promise;
 execFileSync('iptables', ['-A', 'INPUT', '-i', 'lo', '-j', 'DROP']);

@@ -1,0 +1,49 @@
+import { EpollDialer } from './epoll/epoll-dialer.ts';
+import { EpollListener } from './epoll/epoll-listener.ts';
+import { kernelHere } from './epoll/kernel.ts';
+import { readinessHere } from './epoll/readiness.ts';
+import { NodeDialer } from './node-dialer.ts';
+import { NodeListener } from './node-listener.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Dialer } from '../../ports/dialer.ts';
+import type { Log } from '../../ports/log.ts';
+import type { AdoptingListener } from './adopting-listener.ts';
+import type { EpollDependencies } from './epoll/readiness.ts';
+import type { DialerOptions } from './node-dialer.ts';
+import type { SocketTuning } from './socket-options.ts';
+
+/** Who moves the bytes: this process by itself, or Node's own sockets, which run everywhere and cost more. */
+export type SocketKind = 'epoll' | 'node';
+
+/** The faster kind that this platform has. */
+export function socketKindHere(): SocketKind {
+  return typeof kernelHere() === 'string' ? 'node' : 'epoll';
+}
+
+/** Makes a listener of this machine. */
+export function createListener(
+  dependencies: { readonly log: Log },
+  tuning: SocketTuning,
+  kind: SocketKind = socketKindHere(),
+): AdoptingListener {
+  if (kind === 'node') return new NodeListener(dependencies, tuning);
+  return new EpollListener({ ...dependencies, ...epoll() }, tuning);
+}
+
+/** Makes a dialer of this machine. */
+export function createDialer(
+  dependencies: { readonly clock: Clock },
+  tuning: SocketTuning,
+  options: DialerOptions = { descriptorFor: () => undefined },
+  kind: SocketKind = socketKindHere(),
+): Dialer {
+  if (kind === 'node') return new NodeDialer(dependencies, tuning, options);
+  return new EpollDialer({ ...dependencies, ...epoll() }, tuning, options);
+}
+
+/** @throws {Error} This platform has none. */
+function epoll(): EpollDependencies {
+  const kernel = kernelHere();
+  if (typeof kernel === 'string') throw new Error(`no sockets by epoll: ${kernel}`);
+  return { kernel, readiness: readinessHere(kernel) };
+}
