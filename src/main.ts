@@ -9,14 +9,13 @@ import { UserspaceProxier } from './app/userspace-proxier.ts';
 import { createLog } from './adapters/log/client.ts';
 import { PrometheusMetrics } from './adapters/metrics/client.ts';
 import { openFileLimit } from './adapters/node/file-limit.ts';
-import { createFastRelay } from './adapters/node/fast-relay.ts';
+import { createFastRelay } from './adapters/node/epoll/fast-relay.ts';
 import { addressesOfInterface, hostAddresses, isLocalAddress } from './adapters/node/interfaces.ts';
-import { MarkedDescriptors } from './adapters/node/marked-descriptors.ts';
 import { NodeClock } from './adapters/node/node-clock.ts';
 import { NodeProber } from './adapters/node/node-prober.ts';
 import { NodeResolver } from './adapters/node/node-resolver.ts';
 import { NodeRandom } from './adapters/node/node-random.ts';
-import { SOCKET_TUNING_DEFAULT } from './adapters/node/socket-options.ts';
+import { SOCKET_TUNING_DEFAULT } from './adapters/node/socket-tuning.ts';
 import { createDialer } from './adapters/node/sockets.ts';
 import { stopSignals } from './adapters/node/stop-signals.ts';
 import { findSupervisor } from './adapters/node/supervisor.ts';
@@ -161,10 +160,8 @@ async function run(
   const listen = listenPlan(HOST, { ...options, virtualIps });
   if (options.capture.kind === 'none') tellUncaptured(options, HOST, log);
   const isCapturing = options.capture.kind === 'dnat' || options.capture.kind === 'redirect';
-  const marked = new MarkedDescriptors({ log }, isCapturing ? virtualIps : []);
-  const dialer = createDialer({ clock }, SOCKET_TUNING_DEFAULT, {
-    descriptorFor: (address) => marked.open(address),
-  });
+  const captured = isCapturing ? virtualIps : [];
+  const dialer = createDialer({ clock, log }, SOCKET_TUNING_DEFAULT, { captured });
   const relay = createFastRelay({ clock, fallback: createRelay({ clock }) });
   const { maxConnections, warning } = connectionBudget(options.maxConnections, openFileLimit());
   if (warning !== undefined) log[2 * maxConnections < options.maxConnections ? 'warn' : 'info'](warning);

@@ -6,7 +6,7 @@
  */
 import { MemoryLog } from '../../sim/log.ts';
 import { NodeClock } from '../../src/adapters/node/node-clock.ts';
-import { SOCKET_TUNING_DEFAULT } from '../../src/adapters/node/socket-options.ts';
+import { SOCKET_TUNING_DEFAULT } from '../../src/adapters/node/socket-tuning.ts';
 import { createDialer, createListener } from '../../src/adapters/node/sockets.ts';
 import { parseSocketAddress } from '../../src/domain/address.ts';
 import type { AcceptedConnection } from '../../src/ports/connection.ts';
@@ -23,7 +23,7 @@ const clock = new NodeClock();
 const accepted = Promise.withResolvers<AcceptedConnection>();
 const listener = createListener({ log: new MemoryLog() }, SOCKET_TUNING_DEFAULT);
 const listening = await listener.listen(at, accepted.resolve);
-const dialer = createDialer({ clock }, SOCKET_TUNING_DEFAULT);
+const dialer = createDialer({ clock, log: new MemoryLog() }, SOCKET_TUNING_DEFAULT);
 const { signal } = new AbortController();
 const connection = await dialer.dial(dialled, { timeoutMs: 5_000, signal });
 const subject = await accepted.promise;

@@ -1,4 +1,5 @@
 import { endpointKey } from '../domain/endpoint.ts';
+import { LinkedSet } from './linked-set.ts';
 import type { PoolId } from '../domain/pool-key.ts';
 import type { PoolSnapshot } from '../domain/route.ts';
 import type { RoutingTable } from '../domain/routing-table.ts';
@@ -13,7 +14,7 @@ interface Drained {
 
 /** The connections to one endpoint of a pool. */
 interface Connections {
-  readonly cuts: Set<() => void>;
+  readonly cuts: LinkedSet<() => void>;
   /** Calls off the end of the drain; undefined while the endpoint is there. */
   cancel: (() => void) | undefined;
 }
@@ -62,13 +63,13 @@ export class EndpointDrain {
     const drained: Drained = this.#pools.get(id) ?? { present: keysOf(pool), byEndpoint: new Map() };
     this.#pools.set(id, drained);
     const known = drained.byEndpoint.get(key);
-    const connections: Connections = known ?? { cuts: new Set(), cancel: undefined };
+    const connections: Connections = known ?? { cuts: new LinkedSet(), cancel: undefined };
     drained.byEndpoint.set(key, connections);
-    connections.cuts.add(cut);
+    const place = connections.cuts.add(cut);
     // Dialled while it was being removed.
     if (!drained.present.has(key)) this.#begin(connections);
     return () => {
-      connections.cuts.delete(cut);
+      connections.cuts.remove(place);
       if (connections.cuts.size > 0) return;
       connections.cancel?.();
       if (drained.byEndpoint.get(key) === connections) drained.byEndpoint.delete(key);
@@ -99,7 +100,7 @@ export class EndpointDrain {
 
   #begin(connections: Connections): void {
     connections.cancel ??= this.#clock.schedule(this.#drainMs, () => {
-      for (const cut of [...connections.cuts]) cut();
+      for (const cut of connections.cuts) cut();
     });
   }
 }

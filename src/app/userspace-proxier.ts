@@ -6,6 +6,7 @@ import { ConnectionLimit } from './connection-limit.ts';
 import { DecisionRing } from './decision-ring.ts';
 import { EndpointDrain } from './endpoint-drain.ts';
 import { ListenerSet } from './listener-set.ts';
+import { LinkedSet } from './linked-set.ts';
 import { outwardDialer } from './outward-dialer.ts';
 import { RefusalLog } from './refusal-log.ts';
 import type { SocketAddress } from '../domain/address.ts';
@@ -57,7 +58,7 @@ export class UserspaceProxier implements Proxier {
   readonly #limit: ConnectionLimit;
   readonly #bindingLimit: BindingLimit;
   readonly #endpointDrain: EndpointDrain;
-  readonly #lives = new Set<ConnectionLife>();
+  readonly #lives = new LinkedSet<ConnectionLife>();
   readonly #waiting = new Set<() => void>();
   readonly #lifeDependencies: LifeDependencies;
   #idle: PromiseWithResolvers<undefined> | undefined;
@@ -191,7 +192,7 @@ export class UserspaceProxier implements Proxier {
       this.#account(life, 'limit');
       return;
     }
-    this.#lives.add(life);
+    const place = this.#lives.add(life);
     try {
       const refused = await life.run();
       if (refused !== undefined) this.#refuse(life, refused);
@@ -199,7 +200,7 @@ export class UserspaceProxier implements Proxier {
     } catch (error) {
       this.#dependencies.log.error(`a connection failed in an unforeseen way: ${String(error)}`);
     } finally {
-      this.#lives.delete(life);
+      this.#lives.remove(place);
       this.#limit.left(this.#lives.size);
       if (this.#lives.size === 0) this.#endIdleWait();
     }

@@ -1,4 +1,4 @@
-import { SOCKET_TUNING_DEFAULT } from '../adapters/node/socket-options.ts';
+import { SOCKET_TUNING_DEFAULT } from '../adapters/node/socket-tuning.ts';
 import { InheritedListener } from '../adapters/node/inherited-listener.ts';
 import { createListener } from '../adapters/node/sockets.ts';
 import { findPredecessor, onUpgradeSignal, startSuccessor } from '../adapters/node/upgrade-processes.ts';

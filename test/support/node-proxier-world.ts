@@ -2,8 +2,8 @@ import { BoundSocket, Socket } from 'node:net';
 import { SimClock } from '../../sim/clock.ts';
 import { MemoryLog } from '../../sim/log.ts';
 import { MemoryMetrics } from '../../sim/metrics.ts';
-import { createFastRelay } from '../../src/adapters/node/fast-relay.ts';
-import { SOCKET_TUNING_DEFAULT } from '../../src/adapters/node/socket-options.ts';
+import { createFastRelay } from '../../src/adapters/node/epoll/fast-relay.ts';
+import { SOCKET_TUNING_DEFAULT } from '../../src/adapters/node/socket-tuning.ts';
 import { createDialer, createListener } from '../../src/adapters/node/sockets.ts';
 import { createRelay } from '../../src/app/relay.ts';
 import { UserspaceProxier } from '../../src/app/userspace-proxier.ts';
@@ -67,7 +67,7 @@ export async function nodeProxierWorld(place: NodePlace): Promise<ProxierWorld> 
   const clock = new SimClock(turns);
   const log = new MemoryLog();
   const listener = createListener({ log }, SOCKET_TUNING_DEFAULT);
-  const dialer = createDialer({ clock }, SOCKET_TUNING_DEFAULT);
+  const dialer = createDialer({ clock, log }, SOCKET_TUNING_DEFAULT);
   const relay = createFastRelay({ clock, fallback: createRelay({ clock }) });
   const proxier = new UserspaceProxier(
     { clock, log, listener, isLocal: () => false, dialer, relay, metrics: new MemoryMetrics() },

@@ -3,7 +3,7 @@ import { BoundSocket, Socket, createServer } from 'node:net';
 import { once } from 'node:events';
 import { SimClock } from '../../sim/clock.ts';
 import { MemoryLog } from '../../sim/log.ts';
-import { SOCKET_TUNING_DEFAULT } from '../../src/adapters/node/socket-options.ts';
+import { SOCKET_TUNING_DEFAULT } from '../../src/adapters/node/socket-tuning.ts';
 import { createDialer, createListener } from '../../src/adapters/node/sockets.ts';
 import { at } from './addresses.ts';
 import { settle } from './settle.ts';
@@ -30,8 +30,9 @@ export async function nodeTcpWorld(host = '127.0.0.1', kind?: SocketKind): Promi
     opened.add(connection);
     return connection;
   };
-  const listener = createListener({ log: new MemoryLog() }, SOCKET_TUNING_DEFAULT, kind);
-  const dialer = createDialer({ clock }, SOCKET_TUNING_DEFAULT, undefined, kind);
+  const log = new MemoryLog();
+  const listener = createListener({ log }, SOCKET_TUNING_DEFAULT, kind);
+  const dialer = createDialer({ clock, log }, SOCKET_TUNING_DEFAULT, undefined, kind);
   const listeners: AsyncDisposable[] = [];
   const keptListener: Listener = {
     listen: async (address, onConnection) => {

@@ -1,11 +1,8 @@
+import { parseIpAddress, parsePort } from '../../domain/address.ts';
 import { ConnectionLostError } from '../../ports/connection.ts';
-import { socketCallsIfAny } from './socket-calls.ts';
-import { resetSocket } from './socket-options.ts';
-import { handleOf } from './tcp-handle.ts';
 import type { Socket } from 'node:net';
 import type { SocketAddress } from '../../domain/address.ts';
-import type { RelayedConnection, Sink } from './relayed-connection.ts';
-import type { Intake, TcpHandle } from './tcp-handle.ts';
+import type { AcceptedConnection } from '../../ports/connection.ts';
 
 /** The two sides of a connection. */
 export interface Sides {
@@ -18,43 +15,43 @@ interface PendingRead {
   readonly reject: (error: ConnectionLostError) => void;
 }
 
-/**
- * A TCP connection of this machine. Nothing is read before somebody asks: by `read`, one chunk at a time, or
- * by a sink that took over, without a promise and a copy for each chunk.
- */
-export class NodeConnection implements RelayedConnection {
+/** A TCP connection that Node keeps as a stream. Nothing is read before somebody asks. */
+export class NodeConnection implements AcceptedConnection {
   readonly closed: Promise<void>;
   readonly peer: SocketAddress;
   readonly local: SocketAddress;
   readonly #socket: Socket;
-  #sink: Sink | undefined;
-  #handle: TcpHandle | undefined;
   #pending: PendingRead | undefined;
-  #writing = false;
+  #isReading = false;
+  #isWriting = false;
+  #isShut = false;
   #ended = false;
   #lost: ConnectionLostError | undefined;
 
-  /**
-   * @param socket - Connected, half-open allowed, not yet read from.
-   * @param intake - Where the socket hands over what it reads.
-   */
-  constructor(socket: Socket, intake: Intake, sides: Sides) {
+  /** @param socket - Connected, half-open allowed, paused, not yet read from. */
+  constructor(socket: Socket, sides: Sides) {
     this.#socket = socket;
     this.peer = sides.peer;
     this.local = sides.local;
-    intake.take = (count, buffer) => this.#take(count, buffer);
     socket.once('end', () => {
-      this.#end();
+      this.#ended = true;
+      this.#pending?.resolve(undefined);
+      this.#pending = undefined;
     });
     socket.once('error', (cause: NodeJS.ErrnoException) => {
       this.#lose(codeOf(cause), cause);
     });
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
-        this.#close();
+        if (!this.#ended || !socket.writableFinished) this.#lose('closed');
         resolve();
       });
     });
+  }
+
+  /** Without a way to ask the kernel, nothing is known of rules: they lead nobody here. */
+  originalDestination(): SocketAddress | undefined {
+    return this.#socket.destroyed ? undefined : this.local;
   }
 
   async read(): Promise<Uint8Array | undefined> {
@@ -62,31 +59,44 @@ export class NodeConnection implements RelayedConnection {
     if (this.#ended) return undefined;
     return new Promise((resolve, reject) => {
       this.#pending = { resolve, reject };
-      this.resumeReading();
+      if (this.#isReading) {
+        this.#take();
+      } else {
+        this.#isReading = true;
+        this.#socket.on('readable', () => {
+          this.#take();
+        });
+      }
     });
   }
 
   async write(chunk: Uint8Array): Promise<void> {
     if (this.#lost !== undefined) throw this.#lost;
-    this.#writing = true;
+    this.#isWriting = true;
     await new Promise<void>((resolve, reject) => {
       this.#socket.write(chunk, (error) => {
-        this.#writing = false;
+        this.#isWriting = false;
         if (error) reject(this.#lose(codeOf(error), error));
         else if (this.#lost === undefined) resolve();
         else reject(this.#lost);
+        if (this.#isShut) this.#end();
       });
     });
   }
 
+  /** Not before all was written: while an end waits behind unsent bytes, libuv refuses to reset. */
   shutdownWrite(): void {
-    if (!this.#socket.destroyed) this.#socket.end();
+    this.#isShut = true;
+    if (!this.#isWriting) this.#end();
   }
 
+  /** Where an end is just under way it cannot be told as a reset: then the connection is closed. */
   reset(): void {
-    if (this.#socket.destroyed) return;
+    const socket = this.#socket;
+    if (socket.destroyed) return;
     this.#lose('reset by this side');
-    resetSocket(this.#socket);
+    if (socket.writableEnded && !socket.writableFinished) socket.destroy();
+    else socket.resetAndDestroy();
   }
 
   close(): void {
@@ -95,70 +105,16 @@ export class NodeConnection implements RelayedConnection {
     this.#socket.destroySoon();
   }
 
-  /** Whether nothing is under way that a sink would miss: no read or write waits, and no end has come. */
-  get isQuiet(): boolean {
-    const waiting = this.#pending !== undefined || this.#writing || this.#sink !== undefined;
-    return !waiting && !this.#ended && this.#lost === undefined && !this.#socket.destroyed;
-  }
-
-  /**
-   * Hands what arrives from now on to a sink; `read` and `write` must not be called any more. Only when
-   * `isQuiet`. The sink gets nothing before `resumeReading`.
-   */
-  takeOver(sink: Sink): void {
-    this.#handle = handleOf(this.#socket);
-    this.#sink = sink;
-  }
-
-  /** Lets bytes arrive, until the sink answers false. Repeated, or after the end: a no-op. */
-  resumeReading(): void {
-    if (!this.#socket.destroyed) this.#socket.read(0);
-  }
-
-  /**
-   * Sends bytes without waiting: what the kernel takes now leaves at once, the rest is copied.
-   *
-   * @param count - How many of the buffer's first bytes, ≥ 1; they are the caller's again after the call.
-   * @param drained - Called once when false was returned and the rest has left, or never will.
-   * @returns True when all left.
-   */
-  push(count: number, buffer: Uint8Array, drained: () => void): boolean {
-    const socket = this.#socket;
-    if (socket.destroyed) return false;
-    const sent = socket.writableLength === 0 ? this.#send(count, buffer) : 0;
-    if (sent === count) return true;
-    socket.write(Buffer.from(buffer.subarray(sent, count)), drained);
-    return false;
-  }
-
-  /** How many bytes the kernel took; 0 leaves it to the socket, which also finds out what is wrong. */
-  #send(count: number, buffer: Uint8Array): number {
-    const handle = this.#handle;
-    const calls = socketCallsIfAny();
-    if (handle === undefined || calls === undefined) return 0;
-    return Math.max(0, calls.send(handle.fd, buffer, count));
-  }
-
-  #take(count: number, buffer: Uint8Array): boolean {
-    if (this.#sink !== undefined) return this.#sink.bytes(count, buffer);
-    const pending = this.#pending;
+  #take(): void {
+    if (this.#pending === undefined) return;
+    const chunk = this.#socket.read() as Buffer | null;
+    if (chunk === null) return;
+    this.#pending.resolve(chunk);
     this.#pending = undefined;
-    pending?.resolve(Buffer.from(buffer.subarray(0, count)));
-    return false;
   }
 
   #end(): void {
-    this.#ended = true;
-    this.#pending?.resolve(undefined);
-    this.#pending = undefined;
-    this.#sink?.ended();
-  }
-
-  #close(): void {
-    const whole = this.#ended && this.#socket.writableFinished;
-    if (!whole) this.#lose('closed');
-    this.#handle = undefined;
-    this.#sink?.closed(this.#lost !== undefined);
+    if (!this.#socket.destroyed) this.#socket.end();
   }
 
   #lose(code: string, cause?: unknown): ConnectionLostError {
@@ -167,6 +123,19 @@ export class NodeConnection implements RelayedConnection {
     this.#pending = undefined;
     return this.#lost;
   }
+}
+
+/** The sides of a connected socket; undefined when it is gone already. */
+export function sidesOf(socket: Socket): Sides | undefined {
+  const peer = socketAddress(socket.remoteAddress, socket.remotePort);
+  const local = socketAddress(socket.localAddress, socket.localPort);
+  return peer === undefined || local === undefined ? undefined : { peer, local };
+}
+
+function socketAddress(host: string | undefined, number: number | undefined): SocketAddress | undefined {
+  const address = parseIpAddress(host ?? '');
+  const port = parsePort(number ?? 0);
+  return address === undefined || port === undefined ? undefined : { address, port };
 }
 
 function codeOf(error: NodeJS.ErrnoException): string {

@@ -1,16 +1,17 @@
 import { EpollDialer } from './epoll/epoll-dialer.ts';
 import { EpollListener } from './epoll/epoll-listener.ts';
 import { kernelHere } from './epoll/kernel.ts';
+import { OwnTraffic } from './epoll/own-traffic.ts';
 import { readinessHere } from './epoll/readiness.ts';
 import { NodeDialer } from './node-dialer.ts';
 import { NodeListener } from './node-listener.ts';
+import type { IpAddress } from '../../domain/address.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Dialer } from '../../ports/dialer.ts';
 import type { Log } from '../../ports/log.ts';
 import type { AdoptingListener } from './adopting-listener.ts';
 import type { EpollDependencies } from './epoll/readiness.ts';
-import type { DialerOptions } from './node-dialer.ts';
-import type { SocketTuning } from './socket-options.ts';
+import type { SocketTuning } from './socket-tuning.ts';
 
 /** Who moves the bytes: this process by itself, or Node's own sockets, which run everywhere and cost more. */
 export type SocketKind = 'epoll' | 'node';
@@ -18,6 +19,12 @@ export type SocketKind = 'epoll' | 'node';
 /** The faster kind that this platform has. */
 export function socketKindHere(): SocketKind {
   return typeof kernelHere() === 'string' ? 'node' : 'epoll';
+}
+
+/** How a dialer dials. */
+export interface DialerOptions {
+  /** The addresses to which our rules lead traffic of this very host away. */
+  readonly captured: Iterable<IpAddress>;
 }
 
 /** Makes a listener of this machine. */
@@ -32,13 +39,15 @@ export function createListener(
 
 /** Makes a dialer of this machine. */
 export function createDialer(
-  dependencies: { readonly clock: Clock },
+  dependencies: { readonly clock: Clock; readonly log: Log },
   tuning: SocketTuning,
-  options: DialerOptions = { descriptorFor: () => undefined },
+  options: DialerOptions = { captured: [] },
   kind: SocketKind = socketKindHere(),
 ): Dialer {
-  if (kind === 'node') return new NodeDialer(dependencies, tuning, options);
-  return new EpollDialer({ ...dependencies, ...epoll() }, tuning, options);
+  if (kind === 'node') return new NodeDialer(dependencies, tuning);
+  const { kernel, readiness } = epoll();
+  const ownTraffic = new OwnTraffic({ kernel, log: dependencies.log }, options.captured);
+  return new EpollDialer({ clock: dependencies.clock, kernel, readiness, ownTraffic }, tuning);
 }
 
 /** @throws {Error} This platform has none. */

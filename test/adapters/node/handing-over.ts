@@ -6,7 +6,7 @@
 import { MemoryLog } from '../../../sim/log.ts';
 import { InheritedListener } from '../../../src/adapters/node/inherited-listener.ts';
 import { NodeClock } from '../../../src/adapters/node/node-clock.ts';
-import { SOCKET_TUNING_DEFAULT } from '../../../src/adapters/node/socket-options.ts';
+import { SOCKET_TUNING_DEFAULT } from '../../../src/adapters/node/socket-tuning.ts';
 import { createListener } from '../../../src/adapters/node/sockets.ts';
 import { findPredecessor, startSuccessor } from '../../../src/adapters/node/upgrade-processes.ts';
 import { at } from '../../support/addresses.ts';

@@ -5,7 +5,7 @@ import { parsePort } from '../../../src/domain/address.ts';
 import { NodeClock } from '../../../src/adapters/node/node-clock.ts';
 import { NodeDialer } from '../../../src/adapters/node/node-dialer.ts';
 import { NodeProber } from '../../../src/adapters/node/node-prober.ts';
-import { SOCKET_TUNING_DEFAULT } from '../../../src/adapters/node/socket-options.ts';
+import { SOCKET_TUNING_DEFAULT } from '../../../src/adapters/node/socket-tuning.ts';
 import { ProbeError } from '../../../src/ports/prober.ts';
 import { address } from '../../support/endpoints.ts';
 import type { AddressInfo } from 'node:net';

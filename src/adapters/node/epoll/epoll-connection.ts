@@ -4,10 +4,10 @@ import { ConnectionLostError } from '../../../ports/connection.ts';
 import { Outgoing } from './outgoing.ts';
 import { FAILED, HUNG_UP, PEER_ENDED, READABLE, WRITABLE } from './readiness.ts';
 import { decodeSocketAddress, SOCKADDR_IN6_BYTES } from './socket-addresses.ts';
-import { originalDestination } from '../original-destination.ts';
+import { originalDestination } from './original-destination.ts';
 import type { SocketAddress } from '../../../domain/address.ts';
 import type { AcceptedConnection } from '../../../ports/connection.ts';
-import type { RelayedConnection, Sink } from '../relayed-connection.ts';
+import type { RelayedConnection, Sink } from './relayed-connection.ts';
 import type { EpollDependencies, Watcher } from './readiness.ts';
 
 /**
@@ -90,7 +90,8 @@ export class EpollConnection implements AcceptedConnection, RelayedConnection, W
   }
 
   originalDestination(): SocketAddress | undefined {
-    return this.#fd < 0 ? undefined : originalDestination({ fd: this.#fd, local: this.local });
+    if (this.#fd < 0) return undefined;
+    return originalDestination(this.#dependencies.kernel, { fd: this.#fd, local: this.local });
   }
 
   async read(): Promise<Uint8Array | undefined> {

@@ -10,8 +10,8 @@ import type { IpAddress, SocketAddress } from '../../../domain/address.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Connection } from '../../../ports/connection.ts';
 import type { Dialer } from '../../../ports/dialer.ts';
-import type { DialerOptions } from '../node-dialer.ts';
-import type { SocketTuning } from '../socket-options.ts';
+import type { SocketTuning } from '../socket-tuning.ts';
+import type { OwnTraffic } from './own-traffic.ts';
 import type { EpollDependencies } from './readiness.ts';
 
 const SOCK_STREAM = 1;
@@ -32,24 +32,19 @@ const CODES: ReadonlyMap<number, DialError['code']> = new Map([
 /** What a dialer works with. */
 export interface EpollDialerDependencies extends EpollDependencies {
   readonly clock: Clock;
+  readonly ownTraffic: OwnTraffic;
 }
 
 /** Dials from this machine, by descriptors of our own. */
 export class EpollDialer implements Dialer {
   readonly #dependencies: EpollDialerDependencies;
   readonly #tuning: SocketTuning;
-  readonly #descriptorFor: DialerOptions['descriptorFor'];
   /** The `sockaddr`s of endpoints, which are dialled again and again. */
   readonly #encoded = new WeakMap<SocketAddress, Uint8Array>();
 
-  constructor(
-    dependencies: EpollDialerDependencies,
-    tuning: SocketTuning,
-    options: DialerOptions = { descriptorFor: () => undefined },
-  ) {
+  constructor(dependencies: EpollDialerDependencies, tuning: SocketTuning) {
     this.#dependencies = dependencies;
     this.#tuning = tuning;
-    this.#descriptorFor = options.descriptorFor;
   }
 
   async dial(
@@ -57,9 +52,10 @@ export class EpollDialer implements Dialer {
     options: { readonly timeoutMs: number; readonly signal: AbortSignal },
   ): Promise<Connection> {
     options.signal.throwIfAborted();
-    const { kernel } = this.#dependencies;
-    const fd = this.#descriptorFor(to.address) ?? this.#open(to.address);
+    const { kernel, ownTraffic } = this.#dependencies;
+    const fd = this.#open(to.address);
     if (fd < 0) throw failure(to, 'socket', fd);
+    ownTraffic.mark(fd, to.address);
     const error = kernel.connect(fd, this.#encode(to));
     // A neighbour on this machine often has answered by now.
     if (error === 0) return this.#connected(fd, to);

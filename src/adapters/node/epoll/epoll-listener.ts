@@ -14,7 +14,7 @@ import type { AcceptedConnection } from '../../../ports/connection.ts';
 import type { Listening } from '../../../ports/listener.ts';
 import type { Log } from '../../../ports/log.ts';
 import type { AdoptingListener } from '../adopting-listener.ts';
-import type { SocketTuning } from '../socket-options.ts';
+import type { SocketTuning } from '../socket-tuning.ts';
 import type { EpollDependencies, Watcher } from './readiness.ts';
 
 /** Connections the kernel holds until we accept them; `net.core.somaxconn` counts where that is less. */

@@ -25,6 +25,12 @@ export interface Kernel {
   getsockname(fd: number, into: Uint8Array): number;
   /** Reads an option that is one integer, from a place in memory that the next call overwrites. */
   getOption(fd: number, level: number, name: number): number;
+  /**
+   * Reads an option that is a structure.
+   *
+   * @returns 0, or the negative error number.
+   */
+  getBytes(fd: number, level: number, name: number, into: Uint8Array): number;
   /** Sets an option that is one integer. */
   setOption(fd: number, level: number, name: number, value: number): number;
   recv(fd: number, into: Uint8Array, count: number): number;
@@ -145,6 +151,10 @@ function bindKernel(library: ForeignFunctions): Kernel {
       size[0] = integer.byteLength;
       const result = getsockopt(fd, level, name, integer, size);
       return result < 0 ? errno() : (integer[0] ?? 0);
+    },
+    getBytes(fd, level, name, into) {
+      size[0] = into.length;
+      return orError(getsockopt(fd, level, name, into, size));
     },
     setOption(fd, level, name, value) {
       integer[0] = value;

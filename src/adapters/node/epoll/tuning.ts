@@ -1,4 +1,4 @@
-import type { SocketTuning } from '../socket-options.ts';
+import type { SocketTuning } from '../socket-tuning.ts';
 import type { Kernel } from './kernel.ts';
 
 /** SOL_SOCKET and IPPROTO_TCP with the options of socket(7) and tcp(7). */

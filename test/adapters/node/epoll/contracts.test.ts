@@ -1,22 +1,9 @@
-import { createFastRelay } from '../../../../src/adapters/node/fast-relay.ts';
 import { describeConnectionContract } from '../../../contracts/connection.contract.ts';
 import { describeDialerContract } from '../../../contracts/dialer.contract.ts';
 import { describeListenerContract } from '../../../contracts/listener.contract.ts';
-import { describeRelayContract } from '../../../contracts/relay.contract.ts';
 import { nodeTcpWorld } from '../../../support/node-tcp-world.ts';
 
 describeConnectionContract('EpollConnection over IPv4', async () => nodeTcpWorld('127.0.0.1', 'epoll'));
 describeConnectionContract('EpollConnection over IPv6', async () => nodeTcpWorld('::1', 'epoll'));
 describeDialerContract('EpollDialer', async () => nodeTcpWorld('127.0.0.1', 'epoll'));
 describeListenerContract('EpollListener', async () => nodeTcpWorld('127.0.0.1', 'epoll'));
-describeRelayContract(
-  'createFastRelay on EpollConnections',
-  async () => nodeTcpWorld('127.0.0.1', 'epoll'),
-  ({ clock }) =>
-    createFastRelay({
-      clock,
-      fallback: async () => {
-        throw new Error('the fallback was used');
-      },
-    }),
-);

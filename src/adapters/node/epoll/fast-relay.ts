@@ -1,7 +1,7 @@
 import { isRelayed } from './relayed-connection.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { RelayEnd } from '../../ports/metrics.ts';
-import type { Relay, RelayOptions, RelayOutcome } from '../../ports/relay.ts';
+import type { Clock } from '../../../ports/clock.ts';
+import type { RelayEnd } from '../../../ports/metrics.ts';
+import type { Relay, RelayOptions, RelayOutcome } from '../../../ports/relay.ts';
 import type { RelayedConnection, Sink } from './relayed-connection.ts';
 
 /** What the fast relay works with. */

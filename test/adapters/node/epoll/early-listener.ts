@@ -3,12 +3,12 @@
  * keeps tentative, listens there, and prints whether a connection arrives once the bridge has a member.
  */
 import { execFileSync } from 'node:child_process';
-import { MemoryLog } from '../../../sim/log.ts';
-import { NodeClock } from '../../../src/adapters/node/node-clock.ts';
-import { SOCKET_TUNING_DEFAULT } from '../../../src/adapters/node/socket-options.ts';
-import { createDialer, createListener } from '../../../src/adapters/node/sockets.ts';
-import { at } from '../../support/addresses.ts';
-import type { AcceptedConnection } from '../../../src/ports/connection.ts';
+import { MemoryLog } from '../../../../sim/log.ts';
+import { NodeClock } from '../../../../src/adapters/node/node-clock.ts';
+import { SOCKET_TUNING_DEFAULT } from '../../../../src/adapters/node/socket-tuning.ts';
+import { createDialer, createListener } from '../../../../src/adapters/node/sockets.ts';
+import { at } from '../../../support/addresses.ts';
+import type { AcceptedConnection } from '../../../../src/ports/connection.ts';
 
 /** Duplicate address detection takes a second or two once there is a carrier. */
 const TRIES = 100;
@@ -34,7 +34,7 @@ const listening = await createListener({ log: new MemoryLog() }, SOCKET_TUNING_D
   },
 );
 for (const link of JOIN) execFileSync('ip', link.split(' '));
-const dialer = createDialer({ clock }, SOCKET_TUNING_DEFAULT);
+const dialer = createDialer({ clock, log: new MemoryLog() }, SOCKET_TUNING_DEFAULT);
 let isReached = false;
 for (let tries = 0; tries < TRIES && !isReached; tries += 1) {
   isReached = await dialer.dial(at('[fd00:9::1]:9999'), { timeoutMs: 1_000, signal }).then(

@@ -3,13 +3,13 @@
  * how each of two connections was lost: one that is silent, and one with bytes under way.
  */
 import { execFileSync } from 'node:child_process';
-import { MemoryLog } from '../../../sim/log.ts';
-import { NodeClock } from '../../../src/adapters/node/node-clock.ts';
-import { createDialer, createListener } from '../../../src/adapters/node/sockets.ts';
-import { ConnectionLostError } from '../../../src/ports/connection.ts';
-import { at } from '../../support/addresses.ts';
-import type { SocketTuning } from '../../../src/adapters/node/socket-options.ts';
-import type { AcceptedConnection, Connection } from '../../../src/ports/connection.ts';
+import { MemoryLog } from '../../../../sim/log.ts';
+import { NodeClock } from '../../../../src/adapters/node/node-clock.ts';
+import { createDialer, createListener } from '../../../../src/adapters/node/sockets.ts';
+import { ConnectionLostError } from '../../../../src/ports/connection.ts';
+import { at } from '../../../support/addresses.ts';
+import type { SocketTuning } from '../../../../src/adapters/node/socket-tuning.ts';
+import type { AcceptedConnection, Connection } from '../../../../src/ports/connection.ts';
 
 const TUNING: SocketTuning = { keepAliveIdleMs: 1_000, userTimeoutMs: 1_000 };
 const ADDRESS = at('127.0.0.1:9999');
@@ -22,7 +22,7 @@ const listening = await createListener({ log: new MemoryLog() }, TUNING).listen(
   accepted.push(connection);
   if (accepted.length === 2) both.resolve(undefined);
 });
-const dialer = createDialer({ clock }, TUNING);
+const dialer = createDialer({ clock, log: new MemoryLog() }, TUNING);
 const dialled = [await dialer.dial(ADDRESS, options), await dialer.dial(ADDRESS, options)];
 await both.promise;
 execFileSync('iptables', ['-A', 'INPUT', '-i', 'lo', '-j', 'DROP']);

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { createFastRelay } from '../../../src/adapters/node/fast-relay.ts';
-import { connect, readExactly, readToEnd } from '../../support/tcp-world.ts';
-import { nodeTcpWorld } from '../../support/node-tcp-world.ts';
-import type { Connection } from '../../../src/ports/connection.ts';
-import type { Relay } from '../../../src/ports/relay.ts';
-import type { ConnectionPair, TcpWorld } from '../../support/tcp-world.ts';
+import { createFastRelay } from '../../../../src/adapters/node/epoll/fast-relay.ts';
+import { connect, readExactly, readToEnd } from '../../../support/tcp-world.ts';
+import { nodeTcpWorld } from '../../../support/node-tcp-world.ts';
+import type { Connection } from '../../../../src/ports/connection.ts';
+import type { Relay } from '../../../../src/ports/relay.ts';
+import type { ConnectionPair, TcpWorld } from '../../../support/tcp-world.ts';
 
 /** Connections in all, and at once. Half of them are relayed, each as two. */
 const CONNECTIONS = 10_000;

@@ -1,4 +1,4 @@
-import type { Connection } from '../../ports/connection.ts';
+import type { Connection } from '../../../ports/connection.ts';
 
 /** Who takes what arrives on a connection, as it arrives, in place of `read`. */
 export interface Sink {

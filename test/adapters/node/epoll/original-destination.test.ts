@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { connect } from '../../support/tcp-world.ts';
-import { nodeTcpWorld } from '../../support/node-tcp-world.ts';
-import { inNamespace } from './in-namespace.ts';
+import { connect } from '../../../support/tcp-world.ts';
+import { nodeTcpWorld } from '../../../support/node-tcp-world.ts';
+import { inNamespace } from '../in-namespace.ts';
 
 const COMMANDS = ['iptables', 'ip6tables'];
 

@@ -3,18 +3,18 @@
  * many connections were accepted before, meanwhile and after, and what the consumers saw meanwhile.
  */
 import { closeSync, openSync } from 'node:fs';
-import { MemoryLog } from '../../../sim/log.ts';
-import { NodeClock } from '../../../src/adapters/node/node-clock.ts';
-import { SOCKET_TUNING_DEFAULT } from '../../../src/adapters/node/socket-options.ts';
-import { createDialer, createListener } from '../../../src/adapters/node/sockets.ts';
-import { freeAddress } from '../../support/node-tcp-world.ts';
+import { MemoryLog } from '../../../../sim/log.ts';
+import { NodeClock } from '../../../../src/adapters/node/node-clock.ts';
+import { SOCKET_TUNING_DEFAULT } from '../../../../src/adapters/node/socket-tuning.ts';
+import { createDialer, createListener } from '../../../../src/adapters/node/sockets.ts';
+import { freeAddress } from '../../../support/node-tcp-world.ts';
 
 /** Far more than this program is allowed. */
 const DESCRIPTORS_MAX = 10_000;
 const CONSUMERS = 3;
 
 const options = { timeoutMs: 5_000, signal: new AbortController().signal };
-const dialer = createDialer({ clock: new NodeClock() }, SOCKET_TUNING_DEFAULT);
+const dialer = createDialer({ clock: new NodeClock(), log: new MemoryLog() }, SOCKET_TUNING_DEFAULT);
 const listener = createListener({ log: new MemoryLog() }, SOCKET_TUNING_DEFAULT);
 const address = await freeAddress('127.0.0.1');
 let accepted = 0;

@@ -3,15 +3,14 @@
  * what carries our mark. Dials it with the mark and without, and prints at which port each arrived.
  */
 import { execFileSync } from 'node:child_process';
-import { MemoryLog } from '../../../sim/log.ts';
-import { MarkedDescriptors } from '../../../src/adapters/node/marked-descriptors.ts';
-import { NodeClock } from '../../../src/adapters/node/node-clock.ts';
-import { SOCKET_TUNING_DEFAULT } from '../../../src/adapters/node/socket-options.ts';
-import { createDialer, createListener } from '../../../src/adapters/node/sockets.ts';
-import { OWN_TRAFFIC_MARK } from '../../../src/ports/redirector.ts';
-import { at } from '../../support/addresses.ts';
-import { address } from '../../support/endpoints.ts';
-import type { AcceptedConnection } from '../../../src/ports/connection.ts';
+import { MemoryLog } from '../../../../sim/log.ts';
+import { NodeClock } from '../../../../src/adapters/node/node-clock.ts';
+import { SOCKET_TUNING_DEFAULT } from '../../../../src/adapters/node/socket-tuning.ts';
+import { createDialer, createListener } from '../../../../src/adapters/node/sockets.ts';
+import { OWN_TRAFFIC_MARK } from '../../../../src/ports/redirector.ts';
+import { at } from '../../../support/addresses.ts';
+import { address } from '../../../support/endpoints.ts';
+import type { AcceptedConnection } from '../../../../src/ports/connection.ts';
 
 const CAPTURED = ['10.9.9.9', 'fd00::9'].map(address);
 const ENDPOINTS = ['10.9.9.9:80', '[fd00::9]:80'].map(at);
@@ -34,11 +33,10 @@ const listening = await Promise.all(
     }),
   ),
 );
-const marked = new MarkedDescriptors({ log }, CAPTURED);
 const clock = new NodeClock();
 const dialers = {
-  plain: createDialer({ clock }, SOCKET_TUNING_DEFAULT),
-  marked: createDialer({ clock }, SOCKET_TUNING_DEFAULT, { descriptorFor: (to) => marked.open(to) }),
+  plain: createDialer({ clock, log }, SOCKET_TUNING_DEFAULT),
+  marked: createDialer({ clock, log }, SOCKET_TUNING_DEFAULT, { captured: CAPTURED }),
 };
 const seen: Record<string, number[]> = {};
 for (const [name, dialer] of Object.entries(dialers)) {

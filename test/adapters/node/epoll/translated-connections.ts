@@ -3,14 +3,14 @@
  * each connection what the accepting side knows of it. Then dials where no way leads.
  */
 import { execFileSync } from 'node:child_process';
-import { MemoryLog } from '../../../sim/log.ts';
-import { NodeClock } from '../../../src/adapters/node/node-clock.ts';
-import { SOCKET_TUNING_DEFAULT } from '../../../src/adapters/node/socket-options.ts';
-import { createDialer, createListener } from '../../../src/adapters/node/sockets.ts';
-import { formatSocketAddress } from '../../../src/domain/address.ts';
-import { DialError } from '../../../src/ports/dialer.ts';
-import { at } from '../../support/addresses.ts';
-import type { AcceptedConnection } from '../../../src/ports/connection.ts';
+import { MemoryLog } from '../../../../sim/log.ts';
+import { NodeClock } from '../../../../src/adapters/node/node-clock.ts';
+import { SOCKET_TUNING_DEFAULT } from '../../../../src/adapters/node/socket-tuning.ts';
+import { createDialer, createListener } from '../../../../src/adapters/node/sockets.ts';
+import { formatSocketAddress } from '../../../../src/domain/address.ts';
+import { DialError } from '../../../../src/ports/dialer.ts';
+import { at } from '../../../support/addresses.ts';
+import type { AcceptedConnection } from '../../../../src/ports/connection.ts';
 
 const ADDRESSES = ['10.9.9.9/32', '10.9.9.8/32', 'fd00::9/128', 'fd00::8/128'];
 const NAT = ['-t', 'nat', '-A', 'OUTPUT', '-p', 'tcp', '-d'];
@@ -33,7 +33,7 @@ const DIALLED = [
 const NO_WAY = '192.0.2.1:80';
 
 const options = { timeoutMs: 5_000, signal: new AbortController().signal };
-const dialer = createDialer({ clock: new NodeClock() }, SOCKET_TUNING_DEFAULT);
+const dialer = createDialer({ clock: new NodeClock(), log: new MemoryLog() }, SOCKET_TUNING_DEFAULT);
 const listener = createListener({ log: new MemoryLog() }, SOCKET_TUNING_DEFAULT);
 let arrived = Promise.withResolvers<AcceptedConnection>();
 
