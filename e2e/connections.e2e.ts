@@ -20,7 +20,7 @@ const MANNERS: readonly Manner[] = [
 ];
 
 /** Until here the young generation of the heap grows to its full size; what follows is compared with it. */
-const WARM_UP = 40_000;
+const WARM_UP = 120_000;
 const COMPARED = 50_000;
 const AT_ONCE = 64;
 

@@ -16,7 +16,7 @@ import { NodeProber } from './adapters/node/node-prober.ts';
 import { NodeResolver } from './adapters/node/node-resolver.ts';
 import { NodeRandom } from './adapters/node/node-random.ts';
 import { SOCKET_TUNING_DEFAULT } from './adapters/node/socket-tuning.ts';
-import { createDialer } from './adapters/node/sockets.ts';
+import { createDialer, whyNodeSockets } from './adapters/node/sockets.ts';
 import { stopSignals } from './adapters/node/stop-signals.ts';
 import { findSupervisor } from './adapters/node/supervisor.ts';
 import { program } from './cli/program.ts';
@@ -160,6 +160,8 @@ async function run(
   const listen = listenPlan(HOST, { ...options, virtualIps });
   if (options.capture.kind === 'none') tellUncaptured(options, HOST, log);
   const isCapturing = options.capture.kind === 'dnat' || options.capture.kind === 'redirect';
+  const why = whyNodeSockets();
+  if (why !== undefined) log.info(`connections go through Node's own sockets, which is slower: ${why}`);
   const captured = isCapturing ? virtualIps : [];
   const dialer = createDialer({ clock, log }, SOCKET_TUNING_DEFAULT, { captured });
   const relay = createFastRelay({ clock, fallback: createRelay({ clock }) });

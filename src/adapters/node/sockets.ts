@@ -16,9 +16,15 @@ import type { SocketTuning } from './socket-tuning.ts';
 /** Who moves the bytes: this process by itself, or Node's own sockets, which run everywhere and cost more. */
 export type SocketKind = 'epoll' | 'node';
 
+/** Why Node's own sockets must do here; undefined where they need not. */
+export function whyNodeSockets(): string | undefined {
+  const kernel = kernelHere();
+  return typeof kernel === 'string' ? kernel : undefined;
+}
+
 /** The faster kind that this platform has. */
-export function socketKindHere(): SocketKind {
-  return typeof kernelHere() === 'string' ? 'node' : 'epoll';
+function socketKindHere(): SocketKind {
+  return whyNodeSockets() === undefined ? 'epoll' : 'node';
 }
 
 /** How a dialer dials. */
