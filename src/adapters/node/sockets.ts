@@ -2,7 +2,8 @@ import { EpollDialer } from './epoll/epoll-dialer.ts';
 import { EpollListener } from './epoll/epoll-listener.ts';
 import { kernelHere } from './epoll/kernel.ts';
 import { OwnTraffic } from './epoll/own-traffic.ts';
-import { readinessHere } from './epoll/readiness.ts';
+import { Pipes } from './epoll/pipes.ts';
+import { Readiness } from './epoll/readiness.ts';
 import { NodeDialer } from './node-dialer.ts';
 import { NodeListener } from './node-listener.ts';
 import type { IpAddress } from '../../domain/address.ts';
@@ -51,14 +52,21 @@ export function createDialer(
   kind: SocketKind = socketKindHere(),
 ): Dialer {
   if (kind === 'node') return new NodeDialer(dependencies, tuning);
-  const { kernel, readiness } = epoll();
-  const ownTraffic = new OwnTraffic({ kernel, log: dependencies.log }, options.captured);
-  return new EpollDialer({ clock: dependencies.clock, kernel, readiness, ownTraffic }, tuning);
+  const parts = epoll();
+  const ownTraffic = new OwnTraffic({ kernel: parts.kernel, log: dependencies.log }, options.captured);
+  return new EpollDialer({ clock: dependencies.clock, ...parts, ownTraffic }, tuning);
 }
 
-/** @throws {Error} This platform has none. */
+let shared: EpollDependencies | undefined;
+
+/**
+ * What all sockets of this process share, made when it is asked for first.
+ *
+ * @throws {Error} This platform has none.
+ */
 function epoll(): EpollDependencies {
   const kernel = kernelHere();
   if (typeof kernel === 'string') throw new Error(`no sockets by epoll: ${kernel}`);
-  return { kernel, readiness: readinessHere(kernel) };
+  shared ??= { kernel, readiness: new Readiness(kernel), pipes: new Pipes(kernel) };
+  return shared;
 }

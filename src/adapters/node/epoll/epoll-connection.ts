@@ -1,32 +1,17 @@
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { ConnectionLostError } from '../../../ports/connection.ts';
+import { Incoming, readBuffer, READS_MAX } from './incoming.ts';
 import { Outgoing } from './outgoing.ts';
 import { FAILED, HUNG_UP, PEER_ENDED, READABLE, WRITABLE } from './readiness.ts';
-import { decodeSocketAddress, SOCKADDR_IN6_BYTES } from './socket-addresses.ts';
+import { localAddress } from './socket-addresses.ts';
 import { originalDestination } from './original-destination.ts';
 import type { SocketAddress } from '../../../domain/address.ts';
 import type { AcceptedConnection } from '../../../ports/connection.ts';
 import type { RelayedConnection, Sink } from './relayed-connection.ts';
 import type { EpollDependencies, Watcher } from './readiness.ts';
 
-/**
- * One buffer that every socket is read into. A callee takes or copies the bytes before it returns, so an idle
- * connection holds none. What a slow reader leaves of one read is all that is kept for it.
- */
-const READ_BUFFER_BYTES = 131_072;
-const readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
-
-/** Reads in a row of one connection, before others have their turn. */
-const READS_MAX = 8;
-
-const EAGAIN = -constants.errno.EAGAIN;
-const EINTR = -constants.errno.EINTR;
-
-const SOL_SOCKET = 1;
-const SO_ERROR = 4;
-
-const sockaddr = Buffer.allocUnsafeSlow(SOCKADDR_IN6_BYTES);
+const [SOL_SOCKET, SO_ERROR] = [1, 4];
 
 interface PendingRead {
   readonly resolve: (chunk: Uint8Array | undefined) => void;
@@ -40,6 +25,7 @@ interface PendingRead {
 export class EpollConnection implements AcceptedConnection, RelayedConnection, Watcher {
   readonly peer: SocketAddress;
   readonly #dependencies: EpollDependencies;
+  readonly #incoming: Incoming;
   readonly #outgoing: Outgoing;
   /** −1 once closed. */
   #fd: number;
@@ -48,12 +34,10 @@ export class EpollConnection implements AcceptedConnection, RelayedConnection, W
   #pendingRead: PendingRead | undefined;
   #closed: PromiseWithResolvers<void> | undefined;
   #lost: ConnectionLostError | undefined;
-  /** The last that was heard of the kernel; it tells each change once. */
-  #isReadable = false;
-  /** No more than what has arrived already will come, so a short read is not the last one. */
-  #isLast = false;
   /** The sink takes more. */
   #isWanted = false;
+  /** It has more to read than was fair, and another turn. */
+  #isDue = false;
   #hasEnded = false;
   #shut: 'no' | 'wanted' | 'done' = 'no';
   #isClosing = false;
@@ -68,7 +52,8 @@ export class EpollConnection implements AcceptedConnection, RelayedConnection, W
     sides: { readonly peer: SocketAddress; readonly local: SocketAddress | undefined },
   ) {
     this.#dependencies = dependencies;
-    this.#outgoing = new Outgoing(dependencies.kernel);
+    this.#incoming = new Incoming(dependencies.kernel);
+    this.#outgoing = new Outgoing(dependencies);
     this.#fd = fd;
     this.peer = sides.peer;
     this.#local = sides.local;
@@ -77,7 +62,8 @@ export class EpollConnection implements AcceptedConnection, RelayedConnection, W
   }
 
   get local(): SocketAddress {
-    this.#local ??= this.#askLocal();
+    // Once closed nobody can be told of it any more: the other side is the least wrong.
+    this.#local ??= localAddress(this.#dependencies.kernel, this.#fd) ?? this.peer;
     return this.#local;
   }
 
@@ -149,7 +135,7 @@ export class EpollConnection implements AcceptedConnection, RelayedConnection, W
 
   resumeReading(): void {
     this.#isWanted = true;
-    if (this.#isReadable) this.#readForSink();
+    this.#readForSink();
   }
 
   push(count: number, buffer: Uint8Array, drained: () => void): boolean {
@@ -164,60 +150,84 @@ export class EpollConnection implements AcceptedConnection, RelayedConnection, W
     return false;
   }
 
+  /** Whether it takes no more now, or never will. */
+  get isFull(): boolean {
+    return this.#fd < 0 || !this.#outgoing.isEmpty;
+  }
+
+  pull(from: number, drained: () => void): number | undefined {
+    if (this.isFull) return undefined;
+    const count = this.#outgoing.pull(from);
+    if (count === undefined || count <= 0) return count;
+    const error = this.#outgoing.flush(this.#fd);
+    if (error < 0) this.#fail(error);
+    else if (!this.#outgoing.isEmpty) this.#outgoing.whenTaken(drained);
+    return count;
+  }
+
   /** Called by the readiness when the kernel says that something has become possible. */
   ready(events: number): void {
-    if ((events & (PEER_ENDED | HUNG_UP | FAILED)) !== 0) this.#isLast = true;
-    if ((events & (WRITABLE | HUNG_UP | FAILED)) !== 0) {
-      this.#flush();
-    }
+    if ((events & (WRITABLE | HUNG_UP | FAILED)) !== 0) this.#flush();
     if ((events & (READABLE | PEER_ENDED | HUNG_UP | FAILED)) === 0 || this.#fd < 0) return;
-    this.#isReadable = true;
+    this.#incoming.arrived(events);
     if (this.#sink !== undefined) this.#readForSink();
     else if (this.#pendingRead !== undefined) this.#readForOne();
     else if ((events & FAILED) !== 0) this.#failAsSaid();
   }
 
-  readonly #readForSink = (): void => {
-    for (let reads = 0; this.#isReadable && this.#isWanted && !this.#hasEnded; reads += 1) {
+  #readForSink(): void {
+    const sink = this.#sink;
+    if (sink === undefined || this.#isDue) return;
+    for (let reads = 0; this.#isWanted && this.#incoming.isReadable && this.#fd >= 0; reads += 1) {
       if (reads === READS_MAX) {
-        this.#dependencies.readiness.later(this.#readForSink);
+        this.#isDue = true;
+        this.#dependencies.readiness.later(this.#readAgain);
         return;
       }
+      if (this.#incoming.isBulk && this.#handOver(sink)) continue;
       const count = this.#receive();
-      if (count <= 0) return;
-      this.#isWanted = this.#sink?.bytes(count, readBuffer) === true;
+      if (count > 0) this.#isWanted = sink.bytes(count, readBuffer);
     }
+  }
+
+  readonly #readAgain = (): void => {
+    this.#isDue = false;
+    this.#readForSink();
   };
+
+  /** Hands what has arrived to the sink's target within the kernel; false where this way is not open. */
+  #handOver({ target, moved, drained }: Sink): boolean {
+    const given = target.pull(this.#fd, drained);
+    if (given === undefined) return false;
+    const count = this.#taken(this.#incoming.pulled(given));
+    if (count > 0) moved(count);
+    this.#isWanted = !target.isFull;
+    return true;
+  }
 
   #readForOne(): void {
     const pending = this.#pendingRead;
-    if (!this.#isReadable || pending === undefined) return;
+    if (pending === undefined || !this.#incoming.isReadable) return;
     const count = this.#receive();
     if (count <= 0) return;
     this.#pendingRead = undefined;
     pending.resolve(Buffer.from(readBuffer.subarray(0, count)));
   }
 
-  /** How many bytes came; 0 or less when none did, and whatever that means is done. */
   #receive(): number {
-    if (this.#fd < 0) return -1;
-    const count = this.#dependencies.kernel.recv(this.#fd, readBuffer, READ_BUFFER_BYTES);
-    if (count > 0) {
-      // Whatever comes after a read that left nothing is told anew.
-      if (count < READ_BUFFER_BYTES && !this.#isLast) this.#isReadable = false;
-    } else if (count === 0) {
-      this.#peerEnded();
-    } else if (count === EAGAIN) {
-      this.#isReadable = false;
-    } else if (count !== EINTR) {
-      this.#fail(count);
-    }
-    return count;
+    return this.#taken(this.#incoming.receive(this.#fd));
+  }
+
+  /** How many bytes came; 0 when none did, and what that means is done. */
+  #taken(count: number | undefined): number {
+    if (count === undefined) return 0;
+    if (count < 0) this.#fail(count);
+    else if (count === 0) this.#peerEnded();
+    return Math.max(0, count);
   }
 
   #peerEnded(): void {
     this.#hasEnded = true;
-    this.#isReadable = false;
     this.#pendingRead?.resolve(undefined);
     this.#pendingRead = undefined;
     this.#sink?.ended();
@@ -286,11 +296,5 @@ export class EpollConnection implements AcceptedConnection, RelayedConnection, W
     this.#pendingRead?.reject(this.#lost);
     this.#pendingRead = undefined;
     return this.#lost;
-  }
-
-  #askLocal(): SocketAddress {
-    const isKnown = this.#fd >= 0 && this.#dependencies.kernel.getsockname(this.#fd, sockaddr) >= 0;
-    // Nobody can be told of it any more: the other side is the least wrong.
-    return (isKnown ? decodeSocketAddress(sockaddr) : undefined) ?? this.peer;
   }
 }

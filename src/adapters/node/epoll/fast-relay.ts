@@ -64,7 +64,7 @@ class SocketRelay {
     await this.#toDownstream.source.closed;
     this.#cancelTimer?.();
     signal.removeEventListener('abort', abort);
-    const [toUpstream, toDownstream] = [this.#toUpstream.moved, this.#toDownstream.moved];
+    const [toUpstream, toDownstream] = [this.#toUpstream.count, this.#toDownstream.count];
     return { end: this.#end ?? 'finished', toUpstream, toDownstream };
   }
 
@@ -105,20 +105,20 @@ class SocketRelay {
 /** One direction: takes what arrives at its source and pushes it to its target. */
 class Flow implements Sink {
   readonly source: RelayedConnection;
-  readonly #target: RelayedConnection;
+  readonly target: RelayedConnection;
   readonly #relay: SocketRelay;
-  #moved = 0;
+  #count = 0;
   #hasEnded = false;
 
   constructor(relay: SocketRelay, source: RelayedConnection, target: RelayedConnection) {
     this.#relay = relay;
     this.source = source;
-    this.#target = target;
+    this.target = target;
   }
 
   /** Bytes taken from the source so far. */
-  get moved(): number {
-    return this.#moved;
+  get count(): number {
+    return this.#count;
   }
 
   get hasEnded(): boolean {
@@ -126,14 +126,18 @@ class Flow implements Sink {
   }
 
   bytes(count: number, buffer: Uint8Array): boolean {
-    this.#moved += count;
-    this.#relay.onMoved();
-    return this.#target.push(count, buffer, this.#drained);
+    this.moved(count);
+    return this.target.push(count, buffer, this.drained);
   }
+
+  readonly moved = (count: number): void => {
+    this.#count += count;
+    this.#relay.onMoved();
+  };
 
   ended(): void {
     this.#hasEnded = true;
-    this.#target.shutdownWrite();
+    this.target.shutdownWrite();
     this.#relay.onDirectionEnded();
   }
 
@@ -142,7 +146,7 @@ class Flow implements Sink {
   }
 
   /** What was held back has left: that moved, too, and more may come. */
-  readonly #drained = (): void => {
+  readonly drained = (): void => {
     this.#relay.onMoved();
     this.source.resumeReading();
   };

@@ -36,6 +36,10 @@ export interface Kernel {
   recv(fd: number, into: Uint8Array, count: number): number;
   /** Sends without waiting, and without a signal where the peer is gone. */
   send(fd: number, bytes: Uint8Array, count: number): number;
+  /** Moves bytes between a socket and a pipe, or back, without waiting. */
+  splice(from: number, to: number, count: number): number;
+  /** Opens a pipe for so many bytes, or what the kernel grants; undefined where none is to be had. */
+  openPipe(bytes: number): { readonly readEnd: number; readonly writeEnd: number } | undefined;
   shutdownWrite(fd: number): number;
   /** Closes; the peer is told by a reset, and what was not sent is dropped. */
   reset(fd: number): void;
@@ -72,6 +76,11 @@ export const SOCK_CLOEXEC = 0o2000000;
 /** See send(2). */
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
+
+/** See splice(2) and fcntl(2). */
+const SPLICE_F_MOVE = 1;
+const SPLICE_F_NONBLOCK = 2;
+const F_SETPIPE_SZ = 1_031;
 
 const SHUT_WR = 1;
 const EPOLL_CTL_ADD = 1;
@@ -125,6 +134,9 @@ function bindKernel(library: ForeignFunctions): Kernel {
   const setsockopt = call('int setsockopt(int, int level, int name, const void *value, uint32_t size)');
   const recv = call('intptr_t recv(int, void *bytes, size_t count, int flags)');
   const send = call('intptr_t send(int, const void *bytes, size_t count, int flags)');
+  const splice = call('intptr_t splice(int, void *, int, void *, size_t count, unsigned int flags)');
+  const pipe2 = call('int pipe2(void *ends, int flags)');
+  const fcntl = call('int fcntl(int, int command, int value)');
   const shutdown = call('int shutdown(int, int how)');
   const close = call('int close(int)');
   const open = call('int open(const char *path, int flags)');
@@ -134,6 +146,7 @@ function bindKernel(library: ForeignFunctions): Kernel {
   const whenReadable = bindLoop(library);
   const integer = new Int32Array(1);
   const size = new Uint32Array(1);
+  const ends = new Int32Array(2);
   return {
     socket: (domain, type) => orError(socket(domain, type, 0)),
     bind: (fd, address) => orError(bind(fd, address, address.length)),
@@ -162,6 +175,14 @@ function bindKernel(library: ForeignFunctions): Kernel {
     },
     recv: (fd, into, count) => orError(recv(fd, into, count, MSG_DONTWAIT)),
     send: (fd, bytes, count) => orError(send(fd, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL)),
+    splice: (from, to, count) =>
+      orError(splice(from, null, to, null, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK)),
+    openPipe(bytes) {
+      if (pipe2(ends, SOCK_NONBLOCK | SOCK_CLOEXEC) < 0) return undefined;
+      const [readEnd = -1, writeEnd = -1] = ends;
+      fcntl(writeEnd, F_SETPIPE_SZ, bytes);
+      return { readEnd, writeEnd };
+    },
     shutdownWrite: (fd) => orError(shutdown(fd, SHUT_WR)),
     reset(fd) {
       setsockopt(fd, SOL_SOCKET, SO_LINGER, LINGER_NOT, LINGER_NOT.byteLength);

@@ -1,4 +1,5 @@
 import type { Kernel, LoopWatch } from './kernel.ts';
+import type { Pipes } from './pipes.ts';
 
 /** What the kernel says of a descriptor; see epoll_ctl(2). */
 export const READABLE = 0x1;
@@ -19,6 +20,7 @@ const BATCHES_MAX = 4;
 export interface EpollDependencies {
   readonly kernel: Kernel;
   readonly readiness: Readiness;
+  readonly pipes: Pipes;
 }
 
 /** Who is told what has become possible with a descriptor. */
@@ -153,12 +155,4 @@ export class Readiness {
     if (this.#lives[fd] !== this.#view.getInt32(offset + this.#dataOffset + 4, true)) return;
     this.#watchers[fd]?.ready(this.#view.getUint32(offset, true));
   }
-}
-
-let here: Readiness | undefined;
-
-/** The one of this process, made when it is asked for first and kept. */
-export function readinessHere(kernel: Kernel): Readiness {
-  here ??= new Readiness(kernel);
-  return here;
 }

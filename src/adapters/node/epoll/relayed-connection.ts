@@ -9,6 +9,12 @@ export interface Sink {
    * @returns False when no more can be taken until `resumeReading` is called.
    */
   bytes(count: number, buffer: Uint8Array): boolean;
+  /** Where the bytes go, for a source that can hand them over within the kernel. */
+  readonly target: RelayedConnection;
+  /** Is told how many were handed over so. */
+  readonly moved: (count: number) => void;
+  /** Is told that the target takes more. */
+  readonly drained: () => void;
   /** The peer shut down writing. */
   ended(): void;
   /** Nothing is left open. `lost`: it ended before its bytes did. */
@@ -34,6 +40,16 @@ export interface RelayedConnection extends Connection {
    * @returns True when all left.
    */
   push(count: number, buffer: Uint8Array, drained: () => void): boolean;
+  /** Whether it takes no more now, or never will. */
+  readonly isFull: boolean;
+  /**
+   * Sends what a descriptor has received, within the kernel: nothing of it is copied to this process.
+   *
+   * @param drained - As for `push`, where it is full after the call.
+   * @returns How many bytes the descriptor gave; 0 at its end, or its negative error number; undefined where
+   *   this way is not open.
+   */
+  pull(from: number, drained: () => void): number | undefined;
 }
 
 /** Whether a relay can be handed a connection's bytes as they arrive. */

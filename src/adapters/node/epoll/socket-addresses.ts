@@ -1,6 +1,7 @@
 import { familyOf, parseIpAddress, parsePort } from '../../../domain/address.ts';
 import ipaddr from 'ipaddr.js';
 import type { IpAddress, SocketAddress } from '../../../domain/address.ts';
+import type { Kernel } from './kernel.ts';
 
 /** Linux: AF_INET and AF_INET6, and the sizes of their `sockaddr`s. See ip(7) and ipv6(7). */
 export const AF_INET = 2;
@@ -16,6 +17,8 @@ const V6_BYTES = 16;
 /** Consumers' addresses remembered as text: as many as hosts have containers, and some. */
 const KNOWN_MAX = 4_096;
 const known = new Map<number, IpAddress>();
+
+const asked = Buffer.allocUnsafeSlow(SOCKADDR_IN6_BYTES);
 
 /** Writes a `sockaddr_in` or `sockaddr_in6`. Pure. */
 export function encodeSocketAddress({ address, port }: SocketAddress): Uint8Array {
@@ -42,6 +45,11 @@ export function decodeSocketAddress(bytes: Buffer): SocketAddress | undefined {
         ? v6(bytes.subarray(V6_OFFSET, V6_OFFSET + V6_BYTES))
         : undefined;
   return port === undefined || address === undefined ? undefined : { address, port };
+}
+
+/** Our side of a socket; undefined once it is closed. */
+export function localAddress(kernel: Kernel, fd: number): SocketAddress | undefined {
+  return kernel.getsockname(fd, asked) < 0 ? undefined : decodeSocketAddress(asked);
 }
 
 /** Parsing a text again for each connection would cost more than the kernel's part of accepting it. */
