@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { formatSocketAddress } from '../../domain/address.ts';
 import { DialError } from '../../ports/dialer.ts';
+import { dialError, limitDial, metItself } from './dialling.ts';
 import { NodeConnection, sidesOf } from './node-connection.ts';
 import type { Socket } from 'node:net';
 import type { SocketAddress } from '../../domain/address.ts';
@@ -8,14 +9,6 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Connection } from '../../ports/connection.ts';
 import type { Dialer } from '../../ports/dialer.ts';
 import type { SocketTuning } from './socket-tuning.ts';
-
-const CODES: ReadonlyMap<string, DialError['code']> = new Map([
-  ['ECONNREFUSED', 'refused'],
-  ['EHOSTUNREACH', 'unreachable'],
-  ['ENETUNREACH', 'unreachable'],
-  ['EHOSTDOWN', 'unreachable'],
-  ['ETIMEDOUT', 'timeout'],
-]);
 
 /** What a dialer works with. */
 export interface DialerDependencies {
@@ -59,20 +52,11 @@ export class NodeDialer implements Dialer {
     to: SocketAddress,
     options: { readonly timeoutMs: number; readonly signal: AbortSignal },
   ): Promise<void> {
-    const { timeoutMs, signal } = options;
-    const text = formatSocketAddress(to);
     const { promise, resolve, reject } = Promise.withResolvers<undefined>();
-    const abort = (): void => {
-      reject(signal.reason as Error);
-    };
-    const cancel = this.#clock.schedule(timeoutMs, () => {
-      reject(new DialError('timeout', `${text} did not answer within ${timeoutMs} ms`));
-    });
-    signal.addEventListener('abort', abort, { once: true });
+    const release = limitDial(this.#clock, to, options, reject);
     // Stays when dialling was given up: an error that comes later than that is nobody's.
     socket.once('error', (cause: NodeJS.ErrnoException) => {
-      const code = CODES.get(cause.code ?? '') ?? 'failed';
-      reject(new DialError(code, `${text}: connect ${cause.code ?? cause.message}`, { cause }));
+      reject(dialError(to, { call: 'connect', name: cause.code ?? cause.message }, cause));
     });
     const answer = (): void => {
       resolve(undefined);
@@ -81,8 +65,7 @@ export class NodeDialer implements Dialer {
     try {
       await promise;
     } finally {
-      cancel();
-      signal.removeEventListener('abort', abort);
+      release();
       socket.off('connect', answer);
     }
   }
@@ -93,10 +76,7 @@ function connected(socket: Socket, to: SocketAddress): NodeConnection {
   if (sides === undefined) {
     throw new DialError('failed', `${formatSocketAddress(to)} was lost as soon as it was connected`);
   }
-  const { local, peer } = sides;
-  // Without a listener, a port of the ephemeral range can meet itself: TCP's simultaneous open.
-  if (local.port === peer.port && local.address === peer.address) {
-    throw new DialError('refused', `${formatSocketAddress(to)}: nobody listens; the socket met itself`);
-  }
+  const error = metItself(sides);
+  if (error !== undefined) throw error;
   return new NodeConnection(socket, sides);
 }

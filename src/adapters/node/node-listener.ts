@@ -1,7 +1,6 @@
 import { createServer } from 'node:net';
-import { formatSocketAddress } from '../../domain/address.ts';
-import { ListenError } from '../../ports/listener.ts';
 import { AcceptFailures } from './accept-failures.ts';
+import { listenError } from './listen-error.ts';
 import { NodeConnection, sidesOf } from './node-connection.ts';
 import type { Server } from 'node:net';
 import type { SocketAddress } from '../../domain/address.ts';
@@ -13,13 +12,6 @@ import type { SocketTuning } from './socket-tuning.ts';
 
 /** Connections the kernel holds until we accept them; `net.core.somaxconn` counts where that is less. */
 const BACKLOG = 4_096;
-
-const CODES: ReadonlyMap<string, ListenError['code']> = new Map([
-  ['EADDRINUSE', 'in-use'],
-  ['EACCES', 'no-privilege'],
-  ['EPERM', 'no-privilege'],
-  ['EADDRNOTAVAIL', 'no-address'],
-]);
 
 /** What a listener works with. */
 export interface ListenerDependencies {
@@ -105,7 +97,7 @@ async function listenAt(
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const fail = (cause: NodeJS.ErrnoException): void => {
-      reject(listenError(at, cause));
+      reject(listenError(at, { name: cause.code ?? '', detail: cause.message }, cause));
     };
     server.once('error', fail);
     server.listen({ ...where, backlog: BACKLOG }, () => {
@@ -113,19 +105,4 @@ async function listenAt(
       resolve();
     });
   });
-}
-
-function listenError(at: SocketAddress, cause: NodeJS.ErrnoException): ListenError {
-  const text = formatSocketAddress(at);
-  const code = CODES.get(cause.code ?? '') ?? 'failed';
-  switch (code) {
-    case 'in-use':
-      return new ListenError(code, `${text} is in use by another socket`, { cause });
-    case 'no-privilege':
-      return new ListenError(code, `listening on ${text} needs CAP_NET_BIND_SERVICE`, { cause });
-    case 'no-address':
-      return new ListenError(code, `${at.address} is not an address of this host`, { cause });
-    case 'failed':
-      return new ListenError(code, `cannot listen on ${text}: ${cause.message}`, { cause });
-  }
 }

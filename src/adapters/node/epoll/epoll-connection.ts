@@ -11,8 +11,6 @@ import type { AcceptedConnection } from '../../../ports/connection.ts';
 import type { RelayedConnection, Sink } from './relayed-connection.ts';
 import type { EpollDependencies, Watcher } from './readiness.ts';
 
-const [SOL_SOCKET, SO_ERROR] = [1, 4];
-
 interface PendingRead {
   readonly resolve: (chunk: Uint8Array | undefined) => void;
   readonly reject: (error: ConnectionLostError) => void;
@@ -142,8 +140,9 @@ export class EpollConnection implements AcceptedConnection, RelayedConnection, W
     if (this.#fd < 0) return false;
     const sent = this.#outgoing.send(this.#fd, buffer, count);
     if (sent === count) return true;
-    if (sent >= 0) this.#outgoing.keep(Buffer.from(buffer.subarray(sent, count)), drained);
-    if (sent < 0) {
+    if (sent >= 0) {
+      this.#outgoing.keep(Buffer.from(buffer.subarray(sent, count)), drained);
+    } else {
       this.#fail(sent);
       drained();
     }
@@ -261,10 +260,9 @@ export class EpollConnection implements AcceptedConnection, RelayedConnection, W
     this.#tellClosed();
   }
 
-  /** The kernel keeps the reason until somebody asks. */
+  /** A call that told the reason before took it. */
   #failAsSaid(): void {
-    const error = this.#dependencies.kernel.getOption(this.#fd, SOL_SOCKET, SO_ERROR);
-    this.#fail(error > 0 ? -error : -constants.errno.ECONNRESET);
+    this.#fail(this.#dependencies.kernel.takeError(this.#fd) || -constants.errno.ECONNRESET);
   }
 
   #fail(error: number): ConnectionLostError {

@@ -1,17 +1,17 @@
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
-import { familyOf, formatSocketAddress, isUnspecified } from '../../../domain/address.ts';
-import { ListenError } from '../../../ports/listener.ts';
+import { familyOf, isUnspecified } from '../../../domain/address.ts';
 import { AcceptFailures } from '../accept-failures.ts';
 import { isLocalAddress } from '../interfaces.ts';
+import { listenError } from '../listen-error.ts';
 import { EpollConnection } from './epoll-connection.ts';
-import { SOCK_CLOEXEC, SOCK_NONBLOCK } from './kernel.ts';
-import { AF_INET, AF_INET6, decodeSocketAddress, encodeSocketAddress } from './socket-addresses.ts';
-import { SOCKADDR_IN6_BYTES } from './socket-addresses.ts';
+import { Reserve } from './reserve.ts';
+import { decodeSocketAddress, encodeSocketAddress, SOCKADDR_IN6_BYTES } from './socket-addresses.ts';
+import { IPPROTO_IPV6, IPV6_FREEBIND, IPV6_V6ONLY, SO_REUSEADDR, SOL_SOCKET } from './socket-options.ts';
 import { tuneDescriptor } from './tuning.ts';
 import type { SocketAddress } from '../../../domain/address.ts';
 import type { AcceptedConnection } from '../../../ports/connection.ts';
-import type { Listening } from '../../../ports/listener.ts';
+import type { ListenError, Listening } from '../../../ports/listener.ts';
 import type { Log } from '../../../ports/log.ts';
 import type { AdoptingListener } from '../adopting-listener.ts';
 import type { SocketTuning } from '../socket-tuning.ts';
@@ -22,14 +22,6 @@ const BACKLOG = 4_096;
 
 /** Connections accepted in a row, before others have their turn. */
 const ACCEPTS_MAX = 64;
-
-/** See socket(7) and ipv6(7). */
-const SOCK_STREAM = 1;
-const SOL_SOCKET = 1;
-const SO_REUSEADDR = 2;
-const IPPROTO_IPV6 = 41;
-const IPV6_V6ONLY = 26;
-const IPV6_FREEBIND = 78;
 
 const { errno } = constants;
 const EAGAIN = -errno.EAGAIN;
@@ -52,10 +44,12 @@ export class EpollListener implements AdoptingListener {
   readonly #dependencies: EpollListenerDependencies;
   readonly #tuning: SocketTuning;
   readonly #open = new Set<EpollListening>();
+  readonly #reserve: Reserve;
 
   constructor(dependencies: EpollListenerDependencies, tuning: SocketTuning) {
     this.#dependencies = dependencies;
     this.#tuning = tuning;
+    this.#reserve = new Reserve(dependencies.kernel);
   }
 
   async listen(
@@ -71,8 +65,10 @@ export class EpollListener implements AdoptingListener {
   ): Promise<Listening> {
     const { kernel, readiness } = this.#dependencies;
     tuneDescriptor(kernel, fd, this.#tuning);
-    const listening = new EpollListening(this.#dependencies, { at, fd }, onConnection, () => {
+    const shared = { ...this.#dependencies, reserve: this.#reserve };
+    const listening = new EpollListening(shared, { at, fd }, onConnection, () => {
       this.#open.delete(listening);
+      if (this.#open.size === 0) this.#reserve.empty();
     });
     let error = kernel.listen(fd, BACKLOG);
     if (error === 0) error = readiness.watchListener(fd, listening);
@@ -81,6 +77,7 @@ export class EpollListener implements AdoptingListener {
       throw failure(at, 'listen', error);
     }
     this.#open.add(listening);
+    this.#reserve.fill();
     return listening;
   }
 
@@ -91,8 +88,9 @@ export class EpollListener implements AdoptingListener {
   /** A bound socket; also at an address of ours that cannot be used before its interface has a carrier. */
   #bind(at: SocketAddress): number {
     const { kernel } = this.#dependencies;
-    const isV6 = familyOf(at.address) === 6;
-    const fd = kernel.socket(isV6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const family = familyOf(at.address);
+    const isV6 = family === 6;
+    const fd = kernel.openTcp(family);
     if (fd < 0) throw failure(at, 'socket', fd);
     kernel.setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (isV6) kernel.setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
@@ -108,22 +106,25 @@ export class EpollListener implements AdoptingListener {
   }
 }
 
+/** What an open listener works with. */
+interface ListeningDependencies extends EpollListenerDependencies {
+  readonly reserve: Reserve;
+}
+
 /** One open listener. */
 class EpollListening implements Listening, Watcher {
   readonly at: SocketAddress;
   readonly fd: number;
-  readonly #dependencies: EpollListenerDependencies;
+  readonly #dependencies: ListeningDependencies;
   readonly #onConnection: (connection: AcceptedConnection) => void;
   readonly #onClosed: () => void;
   readonly #failures: AcceptFailures;
   /** A connection's own one differs where we listen at all of a family. */
   readonly #local: SocketAddress | undefined;
   #isClosed = false;
-  /** A descriptor to give up where there is no other, so that a consumer is told rather than left waiting. */
-  #reserve: number;
 
   constructor(
-    dependencies: EpollListenerDependencies,
+    dependencies: ListeningDependencies,
     { at, fd }: { readonly at: SocketAddress; readonly fd: number },
     onConnection: (connection: AcceptedConnection) => void,
     onClosed: () => void,
@@ -135,15 +136,15 @@ class EpollListening implements Listening, Watcher {
     this.#onClosed = onClosed;
     this.#failures = new AcceptFailures(dependencies, at);
     this.#local = isUnspecified(at.address) ? undefined : at;
-    this.#reserve = dependencies.kernel.openNothing();
   }
 
   ready(): void {
+    const { kernel, reserve } = this.#dependencies;
     for (let accepted = 0; accepted < ACCEPTS_MAX && !this.#isClosed; accepted += 1) {
-      const fd = this.#dependencies.kernel.accept(this.fd, peer);
+      const fd = kernel.accept(this.fd, peer);
       if (fd >= 0) this.#accepted(fd);
       else if (fd === EAGAIN) return;
-      else if (NO_DESCRIPTOR.has(fd) && this.#turnAway()) continue;
+      else if (NO_DESCRIPTOR.has(fd) && reserve.turnAway(this.fd, peer)) continue;
       else if (!OF_ONE_CONSUMER.has(fd)) {
         this.#failures.add(fd);
         return;
@@ -157,7 +158,6 @@ class EpollListening implements Listening, Watcher {
     const { kernel, readiness } = this.#dependencies;
     readiness.forget(this.fd);
     kernel.close(this.fd);
-    if (this.#reserve >= 0) kernel.close(this.#reserve);
     this.#onClosed();
   }
 
@@ -174,31 +174,9 @@ class EpollListening implements Listening, Watcher {
     this.#failures.reset();
     this.#onConnection(new EpollConnection(this.#dependencies, fd, { peer: from, local: this.#local }));
   }
-
-  /** Accepts with the last descriptor there is and closes at once; false where even that one is gone. */
-  #turnAway(): boolean {
-    const { kernel } = this.#dependencies;
-    if (this.#reserve < 0) this.#reserve = kernel.openNothing();
-    if (this.#reserve < 0) return false;
-    kernel.close(this.#reserve);
-    const fd = kernel.accept(this.fd, peer);
-    if (fd >= 0) kernel.close(fd);
-    this.#reserve = kernel.openNothing();
-    return fd >= 0;
-  }
 }
 
 function failure(at: SocketAddress, call: string, error: number): ListenError {
-  const text = formatSocketAddress(at);
-  switch (error) {
-    case -errno.EADDRINUSE:
-      return new ListenError('in-use', `${text} is in use by another socket`);
-    case -errno.EACCES:
-    case -errno.EPERM:
-      return new ListenError('no-privilege', `listening on ${text} needs CAP_NET_BIND_SERVICE`);
-    case -errno.EADDRNOTAVAIL:
-      return new ListenError('no-address', `${at.address} is not an address of this host`);
-    default:
-      return new ListenError('failed', `cannot listen on ${text}: ${call} ${getSystemErrorName(error)}`);
-  }
+  const name = getSystemErrorName(error);
+  return listenError(at, { name, detail: `${call} ${name}` });
 }

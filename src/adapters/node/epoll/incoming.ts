@@ -18,7 +18,6 @@ export const READS_MAX = 8;
 const BULK_BYTES = 32_768;
 
 const EAGAIN = -constants.errno.EAGAIN;
-const EINTR = -constants.errno.EINTR;
 
 /** What one socket has received: whether there may be more, which the kernel tells once. */
 export class Incoming {
@@ -70,7 +69,7 @@ export class Incoming {
 
   #meaning(count: number): number | undefined {
     if (count > 0) return count;
-    if (count !== EINTR) this.#isReadable = false;
-    return count === EAGAIN || count === EINTR ? undefined : count;
+    this.#isReadable = false;
+    return count === EAGAIN ? undefined : count;
   }
 }

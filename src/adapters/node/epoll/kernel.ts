@@ -1,5 +1,7 @@
 import { isMainThread } from 'node:worker_threads';
 import { foreignFunctions } from '../foreign-functions.ts';
+import { AF_INET, AF_INET6, SO_ERROR, SO_LINGER, SOL_SOCKET } from './socket-options.ts';
+import type { AddressFamily } from '../../../domain/address.ts';
 import type { ForeignFunctions } from '../foreign-functions.ts';
 
 /** UV_POLL of libuv's uv_handle_type. */
@@ -15,7 +17,8 @@ const UV_READABLE = 1;
  * @see The page of section 2 of the manual with the same name.
  */
 export interface Kernel {
-  socket(domain: number, type: number): number;
+  /** Opens a TCP socket that never waits and is not inherited. */
+  openTcp(family: AddressFamily): number;
   bind(fd: number, address: Uint8Array): number;
   listen(fd: number, backlog: number): number;
   /** @param peer - Becomes the other side's `sockaddr`. */
@@ -31,6 +34,8 @@ export interface Kernel {
    * @returns 0, or the negative error number.
    */
   getBytes(fd: number, level: number, name: number, into: Uint8Array): number;
+  /** The error that the kernel keeps for a socket until somebody asks, as its negative number; 0: none. */
+  takeError(fd: number): number;
   /** Sets an option that is one integer. */
   setOption(fd: number, level: number, name: number, value: number): number;
   recv(fd: number, into: Uint8Array, count: number): number;
@@ -69,9 +74,11 @@ export interface LoopWatch {
   keepAlive(keeps: boolean): void;
 }
 
-/** Linux: accepted and made sockets never wait, and are not inherited. See socket(2). */
-export const SOCK_NONBLOCK = 0o4000;
-export const SOCK_CLOEXEC = 0o2000000;
+/** Linux: sockets never wait, and are not inherited. See socket(2). */
+const DOMAINS: Readonly<Record<AddressFamily, number>> = { 4: AF_INET, 6: AF_INET6 };
+const SOCK_STREAM = 1;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
 
 /** See send(2). */
 const MSG_DONTWAIT = 0x40;
@@ -85,9 +92,7 @@ const F_SETPIPE_SZ = 1_031;
 const SHUT_WR = 1;
 const EPOLL_CTL_ADD = 1;
 
-/** SOL_SOCKET with SO_LINGER; its value of "on, 0 s" is two integers. */
-const SOL_SOCKET = 1;
-const SO_LINGER = 13;
+/** The value of SO_LINGER for "on, 0 s" is two integers. */
 const LINGER_NOT = new Int32Array([1, 0]);
 
 let found: Kernel | string | undefined;
@@ -143,12 +148,12 @@ function bindKernel(library: ForeignFunctions): Kernel {
   const epollCreate1 = call('int epoll_create1(int flags)');
   const epollCtl = call('int epoll_ctl(int epoll, int operation, int fd, void *event)');
   const epollWait = call('int epoll_wait(int epoll, void *events, int count, int timeout)');
-  const whenReadable = bindLoop(library);
+  const whenReadable = bindLoop(library, self);
   const integer = new Int32Array(1);
   const size = new Uint32Array(1);
   const ends = new Int32Array(2);
   return {
-    socket: (domain, type) => orError(socket(domain, type, 0)),
+    openTcp: (family) => orError(socket(DOMAINS[family], SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)),
     bind: (fd, address) => orError(bind(fd, address, address.length)),
     listen: (fd, backlog) => orError(listen(fd, backlog)),
     accept(fd, peer) {
@@ -160,11 +165,8 @@ function bindKernel(library: ForeignFunctions): Kernel {
       size[0] = into.length;
       return orError(getsockname(fd, into, size));
     },
-    getOption(fd, level, name) {
-      size[0] = integer.byteLength;
-      const result = getsockopt(fd, level, name, integer, size);
-      return result < 0 ? errno() : (integer[0] ?? 0);
-    },
+    getOption,
+    takeError: (fd) => -Math.abs(getOption(fd, SOL_SOCKET, SO_ERROR)),
     getBytes(fd, level, name, into) {
       size[0] = into.length;
       return orError(getsockopt(fd, level, name, into, size));
@@ -198,14 +200,22 @@ function bindKernel(library: ForeignFunctions): Kernel {
     whenReadable,
   };
 
+  function getOption(fd: number, level: number, name: number): number {
+    size[0] = integer.byteLength;
+    const result = getsockopt(fd, level, name, integer, size);
+    return result < 0 ? errno() : (integer[0] ?? 0);
+  }
+
   function orError(result: number): number {
     return result < 0 ? errno() : result;
   }
 }
 
 /** What libuv is asked for; its handles live as long as the process, so nothing frees them. */
-function bindLoop(library: ForeignFunctions): Kernel['whenReadable'] {
-  const self = library.load(null);
+function bindLoop(
+  library: ForeignFunctions,
+  self: ReturnType<ForeignFunctions['load']>,
+): Kernel['whenReadable'] {
   const malloc = self.func('void *malloc(size_t)');
   const handleSize = self.func('size_t uv_handle_size(int type)');
   const defaultLoop = self.func('void *uv_default_loop()');

@@ -1,13 +1,9 @@
 import { constants } from 'node:os';
 import { familyOf } from '../../../domain/address.ts';
 import { decodeSocketAddress, SOCKADDR_IN6_BYTES } from './socket-addresses.ts';
+import { IPPROTO_IP, IPPROTO_IPV6, SO_ORIGINAL_DST } from './socket-options.ts';
 import type { SocketAddress } from '../../../domain/address.ts';
 import type { Kernel } from './kernel.ts';
-
-/** IPPROTO_IP and IPPROTO_IPV6, both with the netfilter option 80. */
-const IPPROTO_IP = 0;
-const IPPROTO_IPV6 = 41;
-const SO_ORIGINAL_DST = 80;
 
 /** Errors by which the kernel says that it keeps no translation of this connection. */
 const NOT_TRANSLATED: ReadonlySet<number> = new Set([

@@ -5,7 +5,6 @@ import type { Pipe } from './pipes.ts';
 import type { EpollDependencies } from './readiness.ts';
 
 const EAGAIN = -constants.errno.EAGAIN;
-const EINTR = -constants.errno.EINTR;
 
 /** Told once: the kernel has taken all, or never will. */
 export type Taken = (lost: ConnectionLostError | undefined) => void;
@@ -124,7 +123,6 @@ export class Outgoing {
 
   /** What it means that not all was taken: 0 or more for "wait", less for a failure. */
   #shortOf(sent: number): number {
-    if (sent === EINTR) return 0;
     if (sent < 0 && sent !== EAGAIN) return sent;
     this.#isWritable = false;
     return Math.max(0, sent);

@@ -1,12 +1,9 @@
 import { getSystemErrorName } from 'node:util';
 import { OWN_TRAFFIC_MARK } from '../../../ports/redirector.ts';
+import { SO_MARK, SOL_SOCKET } from './socket-options.ts';
 import type { IpAddress } from '../../../domain/address.ts';
 import type { Log } from '../../../ports/log.ts';
 import type { Kernel } from './kernel.ts';
-
-/** SOL_SOCKET, SO_MARK; see socket(7). Wants CAP_NET_ADMIN, or CAP_NET_RAW since Linux 5.17. */
-const SOL_SOCKET = 1;
-const SO_MARK = 36;
 
 /** Marks sockets before their first packet, so that no rule of ours leads what they send back to us. */
 export class OwnTraffic {

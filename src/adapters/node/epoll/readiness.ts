@@ -65,11 +65,6 @@ export class Readiness {
     this.#oneView = new DataView(this.#one.buffer, this.#one.byteOffset);
   }
 
-  /** The count of watched descriptors. */
-  get size(): number {
-    return this.#count;
-  }
-
   /**
    * Watches a socket for all that may become possible; each is told once, when it does (edge-triggered). One
    * that is watched already has another watcher from now on.

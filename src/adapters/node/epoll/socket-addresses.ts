@@ -1,11 +1,10 @@
 import { familyOf, parseIpAddress, parsePort } from '../../../domain/address.ts';
 import ipaddr from 'ipaddr.js';
+import { AF_INET, AF_INET6 } from './socket-options.ts';
 import type { IpAddress, SocketAddress } from '../../../domain/address.ts';
 import type { Kernel } from './kernel.ts';
 
-/** Linux: AF_INET and AF_INET6, and the sizes of their `sockaddr`s. See ip(7) and ipv6(7). */
-export const AF_INET = 2;
-export const AF_INET6 = 10;
+/** The sizes of the `sockaddr`s of both families. See ip(7) and ipv6(7). */
 const SOCKADDR_IN_BYTES = 16;
 export const SOCKADDR_IN6_BYTES = 28;
 

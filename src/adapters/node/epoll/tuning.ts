@@ -1,14 +1,7 @@
+import { IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET } from './socket-options.ts';
+import { TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY, TCP_USER_TIMEOUT } from './socket-options.ts';
 import type { SocketTuning } from '../socket-tuning.ts';
 import type { Kernel } from './kernel.ts';
-
-/** SOL_SOCKET and IPPROTO_TCP with the options of socket(7) and tcp(7). */
-const SOL_SOCKET = 1;
-const SO_KEEPALIVE = 9;
-const IPPROTO_TCP = 6;
-const TCP_NODELAY = 1;
-const TCP_KEEPIDLE = 4;
-const TCP_KEEPINTVL = 5;
-const TCP_USER_TIMEOUT = 18;
 
 /** Between two questions to a silent peer, in seconds. */
 const KEEP_ALIVE_INTERVAL_S = 1;

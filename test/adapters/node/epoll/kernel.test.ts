@@ -3,12 +3,11 @@ import { constants } from 'node:os';
 import { isMainThread, Worker } from 'node:worker_threads';
 import { once } from 'node:events';
 import { kernelHere, loadKernel } from '../../../../src/adapters/node/epoll/kernel.ts';
+import { SO_KEEPALIVE, SOL_SOCKET } from '../../../../src/adapters/node/epoll/socket-options.ts';
 import type { Kernel } from '../../../../src/adapters/node/epoll/kernel.ts';
 
-/** No descriptor has this number; SOL_SOCKET with SO_KEEPALIVE. */
+/** No descriptor has this number. */
 const NO_DESCRIPTOR = -1;
-const SOL_SOCKET = 1;
-const SO_KEEPALIVE = 9;
 
 describe('kernelHere', () => {
   const bytes = Buffer.alloc(28);
@@ -26,6 +25,7 @@ describe('kernelHere', () => {
     send: (kernel) => kernel.send(NO_DESCRIPTOR, bytes, bytes.length),
     setOption: (kernel) => kernel.setOption(NO_DESCRIPTOR, SOL_SOCKET, SO_KEEPALIVE, 1),
     shutdownWrite: (kernel) => kernel.shutdownWrite(NO_DESCRIPTOR),
+    takeError: (kernel) => kernel.takeError(NO_DESCRIPTOR),
   };
   for (const [name, call] of Object.entries(cases)) {
     it(`answers ${name} with the negative error number when the descriptor is closed`, () => {

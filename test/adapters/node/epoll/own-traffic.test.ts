@@ -2,15 +2,10 @@ import assert from 'node:assert/strict';
 import { MemoryLog } from '../../../../sim/log.ts';
 import { OwnTraffic } from '../../../../src/adapters/node/epoll/own-traffic.ts';
 import { kernelHere } from '../../../../src/adapters/node/epoll/kernel.ts';
-import { AF_INET } from '../../../../src/adapters/node/epoll/socket-addresses.ts';
+import { SO_MARK, SOL_SOCKET } from '../../../../src/adapters/node/epoll/socket-options.ts';
 import { address } from '../../../support/endpoints.ts';
 import { inNamespace } from '../in-namespace.ts';
 import type { Kernel } from '../../../../src/adapters/node/epoll/kernel.ts';
-
-/** See socket(7). */
-const SOCK_STREAM = 1;
-const SOL_SOCKET = 1;
-const SO_MARK = 36;
 
 const NO_DESCRIPTOR = -1;
 
@@ -26,7 +21,7 @@ describe('OwnTraffic', () => {
 
   it('leaves a socket alone that goes where no rule captures', () => {
     const { kernel, log, traffic } = setUp();
-    const fd = kernel.socket(AF_INET, SOCK_STREAM);
+    const fd = kernel.openTcp(4);
     try {
       traffic.mark(fd, address('10.9.9.8'));
       assert.equal(kernel.getOption(fd, SOL_SOCKET, SO_MARK), 0);

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { inNamespace } from '../in-namespace.ts';
 import { kernelHere } from '../../../../src/adapters/node/epoll/kernel.ts';
-import { AF_INET, encodeSocketAddress } from '../../../../src/adapters/node/epoll/socket-addresses.ts';
+import { encodeSocketAddress } from '../../../../src/adapters/node/epoll/socket-addresses.ts';
 import { tuneDescriptor } from '../../../../src/adapters/node/epoll/tuning.ts';
 import { SOCKET_TUNING_DEFAULT } from '../../../../src/adapters/node/socket-tuning.ts';
 import { freeAddress } from '../../../support/node-tcp-world.ts';
@@ -14,24 +16,24 @@ const OPTIONS = [
   { name: 'TCP_KEEPINTVL', level: 6, option: 5, expected: 1 },
   { name: 'TCP_USER_TIMEOUT', level: 6, option: 18, expected: 30_000 },
 ];
-const SOCK_STREAM = 1;
 
 describe('tuneDescriptor', () => {
   for (const { name, level, option, expected } of OPTIONS) {
     it(`[P22] sets ${name} on a listener for every connection that it accepts`, async () => {
       const kernel = kernelHere();
       assert.ok(typeof kernel !== 'string');
-      const at = encodeSocketAddress(await freeAddress('127.0.0.1'));
-      const [listening, dialled] = [kernel.socket(AF_INET, SOCK_STREAM), kernel.socket(AF_INET, SOCK_STREAM)];
-      assert.equal(kernel.bind(listening, at), 0);
+      const at = await freeAddress('127.0.0.1');
+      const listening = kernel.openTcp(4);
+      assert.equal(kernel.bind(listening, encodeSocketAddress(at)), 0);
       tuneDescriptor(kernel, listening, SOCKET_TUNING_DEFAULT);
       assert.equal(kernel.listen(listening, 1), 0);
-      // Loopback answers within the call.
-      assert.equal(kernel.connect(dialled, at), 0);
+      const dialled = connect(at.port, at.address);
+      await once(dialled, 'connect');
       const accepted = kernel.accept(listening, Buffer.alloc(28));
       assert.ok(accepted > 0);
       assert.equal(kernel.getOption(accepted, level, option), expected);
-      for (const fd of [accepted, dialled, listening]) kernel.close(fd);
+      for (const fd of [accepted, listening]) kernel.close(fd);
+      dialled.destroy();
     });
   }
 });
