@@ -140,14 +140,16 @@ function readTuple(tuple: Attributes, family: AddressFamily): Tuple | undefined 
   const proto = findAttribute(tuple, CTA_TUPLE_PROTO);
   if (ip === undefined || proto === undefined) return undefined;
   const number = findAttribute(proto, CTA_PROTO_NUM);
-  const protocol = number && protocolOf(number.view.getUint8(number.from));
+  const protocol = number && protocolOf(number);
   const [from, to] = CTA_IP[family];
   const source = socketAddress(findAttribute(ip, from), findAttribute(proto, CTA_PROTO_SRC_PORT));
   const destination = socketAddress(findAttribute(ip, to), findAttribute(proto, CTA_PROTO_DST_PORT));
   return protocol && source && destination && { protocol, source, destination };
 }
 
-function protocolOf(number: number): Protocol | undefined {
+function protocolOf({ view, from, to }: Attributes): Protocol | undefined {
+  if (to - from !== 1) return undefined;
+  const number = view.getUint8(from);
   if (number === PROTOCOLS.tcp) return 'tcp';
   return number === PROTOCOLS.udp ? 'udp' : undefined;
 }

@@ -84,7 +84,9 @@ export function* readMessages(bytes: Uint8Array): Generator<NetlinkMessage, void
       return;
     }
     if (kind === NLMSG_DONE) {
-      yield { what: 'end' };
+      // A list that the kernel could not finish ends with the number of an error.
+      const number = length < HEADER_BYTES + 4 ? 0 : -view.getInt32(at + HEADER_BYTES, true);
+      yield number === 0 ? { what: 'end' } : { what: 'error', number };
     } else if (kind === NLMSG_ERROR) {
       if (length < HEADER_BYTES + 4) {
         yield MALFORMED;

@@ -60,7 +60,8 @@ export class TableKeeper {
   #looks = 0;
   /** Writes are one after the other. */
   #turn: Promise<void> = Promise.resolve();
-  #cancelLook: () => void = () => undefined;
+  /** Undefined until something was written. */
+  #cancelLook: (() => void) | undefined;
   #isEnding = false;
 
   constructor(dependencies: TableKeeperDependencies, options: TableKeeperOptions) {
@@ -107,7 +108,8 @@ export class TableKeeper {
   async write(table: KernelTable): Promise<void> {
     if (this.#isEnding) return;
     await this.#inTurn(async () => this.#write(table));
-    this.#schedule();
+    // A look that is planned stays so: writes may come more often than looks.
+    if (this.#cancelLook === undefined) this.#schedule();
   }
 
   /** Removes the table, unless it is to stay; nothing is written any more. */
@@ -115,7 +117,7 @@ export class TableKeeper {
     if (this.#isEnding) return;
     // A look under way must not plan the next one.
     this.#isEnding = true;
-    this.#cancelLook();
+    this.#cancelLook?.();
     await this.#inTurn(async () => this.#remove());
     this.#stop.abort(new Error('the proxier is closed'));
   }
@@ -175,7 +177,6 @@ export class TableKeeper {
 
   /** Puts the table back when somebody removed it. */
   #schedule(): void {
-    this.#cancelLook();
     if (this.#isEnding) return;
     this.#cancelLook = this.#clock.schedule(LOOK_EVERY_MS, () => {
       void this.#inTurn(async () => this.#look()).then(() => {

@@ -16,6 +16,8 @@ function tuple(kind: string, source: string, destination: string, ports: string)
 const ORIGINAL = tuple('01', 'ac1e0002', 'ac1e0001', '04010050');
 const REPLY = tuple('02', '0a1e0001', 'ac1e0002', '1f900401');
 const FLOW = `7c000000 0001 0200 00000000 00000000 02000000 ${ORIGINAL} ${REPLY}`;
+/** The other way round, with a protocol that has no bytes at the very end. */
+const BARE = '2000 0180 1400 0180 0800 0100 ac1e0002 0800 0200 ac1e0001 0800 0280 0400 0100';
 const DONE = '14000000 0300 0200 00000000 00000000 00000000';
 
 function bytes(text: string): Uint8Array {
@@ -41,6 +43,16 @@ describe('readFlowAnswer', () => {
       name: 'nothing of another protocol',
       text: FLOW.replace('0500 0100 06', '0500 0100 01'),
       gives: { flows: [], state: 'more' },
+    },
+    {
+      name: 'nothing of a flow whose protocol has no bytes',
+      text: `68000000 0001 0200 00000000 00000000 02000000 ${REPLY} ${BARE}`,
+      gives: { flows: [], state: 'more' },
+    },
+    {
+      name: 'a failure in a list that the kernel did not finish',
+      text: '14000000 0300 0200 00000000 00000000 f4ffffff',
+      gives: { flows: [], state: 'failed' },
     },
     {
       name: 'a failure in an error',

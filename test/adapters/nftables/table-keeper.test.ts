@@ -26,13 +26,14 @@ const ANOTHER: KernelTable = { ...EMPTY, interfaces: ['br-1', 'docker0'] };
 function run(
   nft: SimNftables,
   rest: { readonly keepsRules?: boolean } = {},
-): { readonly keeper: TableKeeper; readonly log: MemoryLog } {
+): { readonly keeper: TableKeeper; readonly log: MemoryLog; readonly clock: SimClock } {
   const log = new MemoryLog();
+  const clock = new SimClock(settle);
   const keeper = new TableKeeper(
-    { client: nft, clock: new SimClock(settle), log, handles: nft },
+    { client: nft, clock, log, handles: nft },
     { keepsRules: () => rest.keepsRules ?? false, countsBytes: false },
   );
-  return { keeper, log };
+  return { keeper, log, clock };
 }
 
 /** A host on which an earlier run left its table. */
@@ -72,6 +73,26 @@ describe('TableKeeper', () => {
     nft.repair();
     await keeper.end();
     assert.equal(nft.ruleset.has(TABLE), false);
+  });
+
+  it('[P27] looks in time also where writes come more often than looks', async () => {
+    const nft = new SimNftables(new SimClock(settle));
+    const { keeper, log, clock } = run(nft);
+    const held = (): number => nft.ruleset.get(TABLE)?.chains.get('prerouting')?.rules.length ?? 0;
+    await keeper.write(EMPTY);
+    const before = held();
+    assert(before > 0);
+    nft.somebody('flush chain inet embassy prerouting');
+    for (const table of [ANOTHER, EMPTY]) {
+      await clock.advance(2_000);
+      await keeper.write(table);
+    }
+    assert.equal(held(), before);
+    assert.deepEqual(log.messages('warn'), ['the table of embassy was changed by somebody; it is mended']);
+    await keeper.end();
+    const { writes } = nft;
+    await clock.advance(60_000);
+    assert.equal(nft.writes, writes, 'nothing is planned after the end');
   });
 
   it('leaves at the end what is to stay, looked at or not', async () => {
