@@ -58,20 +58,32 @@ export class DockerUserPassage implements BridgePassage {
   async cleanup(options: Wait): Promise<boolean> {
     this.#variants ??= await installedVariants(this.#client, options);
     let wasThere = false;
+    const failures: unknown[] = [];
     for (const { program } of this.#variants) {
       for (const family of FAMILIES) {
         try {
-          const done = await this.#write({ program, family }, undefined, options);
-          wasThere ||= done === 'written';
+          wasThere = (await this.#remove({ program, family }, options)) || wasThere;
         } catch (error) {
-          // A host may lack the command or the table of a family or variant.
-          const isAbsent =
-            error instanceof RedirectorError && (error.code === 'no-command' || error.code === 'refused');
-          if (!isAbsent) throw error;
+          failures.push(error);
         }
       }
     }
+    if (failures.length > 0) throw failures[0];
     return wasThere;
+  }
+
+  /** @returns Whether the rule was there. */
+  async #remove(place: IptablesPlace, options: Wait): Promise<boolean> {
+    try {
+      await this.#client.save(place, options);
+    } catch (error) {
+      // A host may lack the command or the table of a family or variant.
+      const isAbsent =
+        error instanceof RedirectorError && (error.code === 'no-command' || error.code === 'refused');
+      if (isAbsent) return false;
+      throw error;
+    }
+    return (await this.#write(place, undefined, options)) === 'written';
   }
 
   /** @returns Why it stays closed. */

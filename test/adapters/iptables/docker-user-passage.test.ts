@@ -138,6 +138,21 @@ describe('DockerUserPassage', () => {
     assert.deepEqual(await other.ensure([VIRTUAL_IP], { signal }), new Map());
   });
 
+  it('[C9] says that a rule could not be removed, and removes the one of the other family', async () => {
+    await using host = new SimHost();
+    host.kernel.startForeign('docker');
+    await host.kernel.restore(IPV6, DOCKER.replace(/^.*192\.0\.2.*\n/m, ''), { signal });
+    const passage = new DockerUserPassage(host.kernel, MARK);
+    await passage.ensure([VIRTUAL_IP, VIRTUAL_IP6], { signal });
+    host.kernel.break(4, 'no write');
+    assert.match(await host.kernel.save(IPV6, { signal }), /embassy/);
+    await assert.rejects(passage.cleanup({ signal }), /Table does not exist/);
+    assert.doesNotMatch(await host.kernel.save(IPV6, { signal }), /embassy/);
+    host.kernel.repair(4);
+    assert.equal(await passage.cleanup({ signal }), true);
+    assert.equal(await passage.cleanup({ signal }), false);
+  });
+
   it('writes where Docker did, of two variants', async () => {
     await using host = new SimHost({ standard: 'nft' });
     host.kernel.startForeign('docker', 'legacy');
